@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make run` starts the server, `make test` checks everything. Both build what they need from nothing but Python and make.
+
+PYTHONS := $(shell scripts/pythons)
+PYTHON  := $(firstword $(PYTHONS))
+OTHERS  := $(wordlist 2,99,$(PYTHONS))
+BIN     := .venv/bin
+
+.PHONY: help run test lint types rooms unit others coverage fuzz bench clean
+help: ## list what make can do
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+# One recipe for every interpreter: .venv is the first one found, .venv-3.12 and so on the others.
+INSTALL = $(1) -m venv $(2) \
+	&& $(2)/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1' \
+	&& $(2)/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt --group test $(3) -e '.[server]' \
+	&& touch $(2)/.ready
+
+.venv/.ready: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "lmtp needs Python 3.11 or later with its venv module; none was found on PATH" >&2; exit 1; }
+	@echo "setting up .venv with $(PYTHON)"
+	@$(call INSTALL,$(PYTHON),.venv,--group lint)
+
+run: .venv/.ready ## start an LMTP server on 127.0.0.1:2424 that delivers into ./mail
+	@$(BIN)/lmtp serve
+
+test: lint types rooms unit others ## everything that must hold at every commit
+
+lint: .venv/.ready ## style and spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+types: .venv/.ready ## mypy, strict
+	$(BIN)/mypy
+
+rooms: .venv/.ready ## the direction of imports
+	$(BIN)/lint-imports
+
+unit: .venv/.ready ## the tests, with this Python
+	$(BIN)/pytest
+
+others: .venv/.ready ## the tests, with every other Python found
+	@for python in $(OTHERS); do \
+	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); venv=.venv-$$version; \
+	  if [ ! -e $$venv/.ready ] || [ pyproject.toml -nt $$venv/.ready ] || [ constraints.txt -nt $$venv/.ready ]; then \
+	    echo "setting up $$venv with $$python"; $(call INSTALL,$$python,$$venv,) || exit 1; \
+	  fi; \
+	  echo "== Python $$version"; $$venv/bin/pytest || exit 1; \
+	done
+
+coverage: .venv/.ready ## line and branch coverage
+	$(BIN)/coverage run -m pytest && $(BIN)/coverage report
+
+clean: ## remove what was built
+	rm -rf .venv .venv-3.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The contract of a directory: who is this recipient?
+
+Asked at RCPT, many times at once for pipelined recipients, on the event loop: a driver that must wait awaits.
+Not here: where an account's mail lands (stores/).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lmtp.protocol.address import Mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """
+    Somebody who gets mail here.
+    """
+
+    mailbox: Mailbox
+    """The account's own mailbox, as the directory spells it; stores use this, never what a client wrote."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What else the directory says about the account, by name; empty values are left out."""
+
+
+class Directory(Protocol):
+    """
+    A source of accounts.
+    """
+
+    async def find(self, mailbox: Mailbox) -> Account | None:
+        """
+        Return the account a mailbox belongs to, or None when nobody here has it.
+
+        Raises:
+            TransientError: the source can't be asked now, so nothing is known about the mailbox.
+        """
+        ...
