@@ -9,7 +9,7 @@ The errors of the protocol room, and the two a driver may raise.
     ├── TransientError          4yz: the client keeps the message and tries again
     └── PermanentError          5yz: the client gives up
 
-A server engine answers the peer's faults with replies (RFC 5321 §4.2.4); it raises `LocalProtocolError` alone.
+A server engine answers its peer with replies (RFC 5321 §4.2.4); it raises `LocalProtocolError` alone.
 """
 
 

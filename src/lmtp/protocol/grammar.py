@@ -35,8 +35,7 @@ ADDRESS_LITERAL: Final = re.compile(_ADDRESS_LITERAL)
 
 # Path = "<" [ A-d-l ":" ] Mailbox ">"; address.py says when the domain may be missing
 PATH: Final = re.compile(
-    rb"<(?:%s)?(?P<local_part>%s)(?:@(?P<domain>%s|%s))?>"
-    % (_SOURCE_ROUTE, _LOCAL_PART, _DOMAIN, _ADDRESS_LITERAL)
+    rb"<(?:%s)?(?P<local_part>%s)(?:@(?P<domain>%s|%s))?>" % (_SOURCE_ROUTE, _LOCAL_PART, _DOMAIN, _ADDRESS_LITERAL)
 )
 
 # esmtp-param = esmtp-keyword ["=" esmtp-value]; the value has no "=", space, control or 8-bit octet

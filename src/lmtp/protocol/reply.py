@@ -92,6 +92,7 @@ GOODBYE: Final = _standard(221, "2.0.0", "Goodbye")
 SHUTTING_DOWN: Final = _standard(421, "4.3.2", "Shutting down")
 TOO_MANY_CONNECTIONS: Final = _standard(421, "4.3.2", "Too many connections, try again later")
 IDLE_TOO_LONG: Final = _standard(421, "4.4.2", "Waited too long, closing")
+INTERNAL_ERROR: Final = _standard(421, "4.3.0", "Internal error, closing")
 TOO_MANY_ERRORS: Final = _standard(421, "4.7.0", "Too many bad commands, closing")
 TOO_MANY_RECIPIENTS: Final = _standard(452, "4.5.3", "Too many recipients")
 
@@ -111,5 +112,39 @@ BAD_PARAMETER: Final = _standard(501, "5.5.4", "Bad or repeated parameter")
 NOT_IMPLEMENTED: Final = _standard(502, "5.5.1", "Command not implemented")
 UNKNOWN_PARAMETER: Final = _standard(555, "5.5.4", "Parameter not recognized")
 BAD_SEQUENCE: Final = _standard(503, "5.5.1", "Bad sequence of commands")
-NO_RECIPIENTS: Final = _standard(503, "5.5.1", "No valid recipients")
 TOO_BIG: Final = _standard(552, "5.3.4", "Message too big for system")
+
+
+def greeting(server_name: str, dialect_name: str) -> Reply:
+    """
+    Return the first reply of a session; the server's name comes first, no enhanced status (RFC 5321 §4.2).
+    """
+    return Reply(220, None, f"{server_name} {dialect_name} ready")
+
+
+def extension_list(server_name: str, extension_lines: list[str]) -> Reply:
+    """
+    Return the answer to LHLO: the server's name, then a line for each extension (RFC 5321 §4.1.1.1).
+    """
+    return Reply(250, None, "\n".join([server_name, *extension_lines]))
+
+
+def wrong_protocol(dialect_name: str, greeting_verb: str) -> Reply:
+    """
+    Return the answer to the other protocol's greeting (RFC 2033 §4.1).
+    """
+    return Reply(500, EnhancedStatus("5.5.1"), f"This is {dialect_name}, use {greeting_verb}")
+
+
+def no_recipients(code: int) -> Reply:
+    """
+    Return the answer to DATA when no recipient was accepted; the dialect says with which code.
+    """
+    return Reply(code, EnhancedStatus("5.5.1"), "No valid recipients")
+
+
+def help_text(verbs: list[str]) -> Reply:
+    """
+    Return the answer to HELP: the commands there are.
+    """
+    return Reply(214, EnhancedStatus("2.0.0"), "Commands: " + " ".join(verbs))
