@@ -1,4 +1,69 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-lmtp: the last hop of mail (RFC 2033).
+lmtp: the last hop of mail, done right (RFC 2033).
+
+The public names, by room; programmes of the package (`lmtp serve`) live in rooms that are not re-exported here.
 """
+
+from lmtp.aio.deadlines import Deadlines
+from lmtp.aio.handler import Handler, VerifiesRecipients
+from lmtp.aio.listeners import Endpoint, TcpEndpoint, UnixEndpoint, parse_endpoint
+from lmtp.aio.server import Server, ServerSettings, serve
+from lmtp.aio.session import Session, Transaction
+from lmtp.protocol.address import AddressSyntaxError, ForwardPath, Mailbox, ReversePath
+from lmtp.protocol.dialect import LMTP, SMTP, Dialect
+from lmtp.protocol.envelope import Envelope, Recipient
+from lmtp.protocol.errors import (
+    DeliveryError,
+    LocalProtocolError,
+    PermanentError,
+    ProtocolError,
+    RemoteProtocolError,
+    TransientError,
+)
+from lmtp.protocol.limits import Leniency, Limits
+from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed, Outcome, Verdict
+from lmtp.protocol.reply import Reply
+from lmtp.protocol.server import ServerConnection
+from lmtp.protocol.status import EnhancedStatus
+
+__all__ = [
+    "LMTP",
+    "SMTP",
+    "Accepted",
+    "AddressSyntaxError",
+    "Deadlines",
+    "Deferred",
+    "Delivered",
+    "DeliveryError",
+    "Dialect",
+    "Endpoint",
+    "EnhancedStatus",
+    "Envelope",
+    "Failed",
+    "ForwardPath",
+    "Handler",
+    "Leniency",
+    "Limits",
+    "LocalProtocolError",
+    "Mailbox",
+    "Outcome",
+    "PermanentError",
+    "ProtocolError",
+    "Recipient",
+    "RemoteProtocolError",
+    "Reply",
+    "ReversePath",
+    "Server",
+    "ServerConnection",
+    "ServerSettings",
+    "Session",
+    "TcpEndpoint",
+    "Transaction",
+    "TransientError",
+    "UnixEndpoint",
+    "Verdict",
+    "VerifiesRecipients",
+    "parse_endpoint",
+    "serve",
+]

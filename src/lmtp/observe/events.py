@@ -73,7 +73,7 @@ class SessionClosed:
     doing: str
     """What the session was doing then."""
     transactions: int
-    """How many transactions were answered in it."""
+    """How many transactions were opened in it."""
     seconds: float
     """How long it lasted."""
 
@@ -110,8 +110,6 @@ class RecipientRefused:
     """What was decided, with the detail for the log."""
     reply: Reply
     """What the client was told."""
-    seconds: float
-    """How long the decision took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,9 +193,9 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drained:
+class Draining:
     """
-    A shutdown got one step further.
+    A shutdown began: open transactions may finish, nothing new is taken.
     """
 
     sessions: int
@@ -217,6 +215,6 @@ Event = (
     | RepliesLost
     | HandlerFailed
     | Warned
-    | Drained
+    | Draining
 )
 """Everything that can be told."""

@@ -31,3 +31,33 @@ class NullObserver:
         """
         Do nothing.
         """
+
+
+class HeldBack:
+    """
+    An observer that keeps what happens for another one until somebody lets it go.
+
+    Args:
+        observer: Who is told in the end.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._kept: list[Event] | None = []
+
+    def observe(self, event: Event) -> None:
+        """
+        Keep an event, or pass it on when they have been let go.
+        """
+        if self._kept is None:
+            self._observer.observe(event)
+        else:
+            self._kept.append(event)
+
+    def let_go(self) -> None:
+        """
+        Pass on what was kept, and from now on everything at once.
+        """
+        kept, self._kept = self._kept or [], None
+        for event in kept:
+            self._observer.observe(event)

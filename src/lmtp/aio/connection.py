@@ -1,0 +1,448 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+One connection: the engine on one side, an asyncio transport on the other, the handler between them.
+
+The only module that touches a transport. It moves octets, starts the handler's tasks, watches the deadlines, holds the
+flow back both ways and tells the observer; every decision about the protocol is the engine's.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from lmtp.aio.handler import VerifiesRecipients
+from lmtp.aio.session import Session, Transaction
+from lmtp.aio.spool import Spool
+from lmtp.observe import events as observed
+from lmtp.protocol import events, reply
+from lmtp.protocol.envelope import Recipient
+from lmtp.protocol.errors import DeliveryError, LocalProtocolError
+from lmtp.protocol.outcome import Accepted, Deferred, Failed, Verdict, refusal_for
+from lmtp.protocol.phases import PHASES, Phase, Wait
+from lmtp.protocol.reply import Reply
+from lmtp.protocol.server import ServerConnection
+
+if TYPE_CHECKING:
+    from lmtp.aio.server import Server
+
+
+class Connection(asyncio.Protocol):
+    """
+    One session of a server.
+
+    Args:
+        server: Whose it is: it brings the handler, the settings and the observer, and counts its connections.
+        endpoint: Where the client came in.
+    """
+
+    def __init__(self, server: "Server", endpoint: str) -> None:
+        self._server = server
+        self._settings = server.settings
+        self._observer = server.observer
+        self._loop = asyncio.get_running_loop()
+        self._session = Session(
+            server.next_session_id(), endpoint, "", "", server.settings.server_name, server.settings.dialect.name
+        )
+        self._engine = ServerConnection(
+            server.settings.server_name,
+            dialect=server.settings.dialect,
+            limits=server.settings.limits,
+            leniency=server.settings.leniency,
+            notify=self._wake,
+        )
+        self._transport: asyncio.Transport | None = None
+        self._transaction: Transaction | None = None
+        self._transactions = 0
+        self._content_ended = 0.0
+        self._verifications: set[asyncio.Task[None]] = set()
+        self._delivery: asyncio.Task[None] | None = None
+        self._is_woken = False
+        self._is_writing_paused = False
+        self._is_reading_paused = False
+        self._opened = self._last_activity = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._reason = "connection lost"
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """
+        Greet the client, or send it away when there are too many or the server is going down.
+        """
+        transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass, so there is nothing to check
+        self._transport = transport
+        name = transport.get_extra_info("peername")
+        if isinstance(name, tuple):
+            self._session.peer_address = name[0]
+            self._session.peer = f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+        else:
+            self._session.peer = "unix"
+        refusal = self._server.admit(self)
+        if refusal is not None:
+            self._turn_away(transport, refusal)
+            return
+        self._observer.observe(
+            observed.SessionOpened(
+                session_id=self._session.session_id, peer=self._session.peer, endpoint=self._session.endpoint
+            )
+        )
+        self._watch()
+        self._proceed()
+
+    def _turn_away(self, transport: asyncio.Transport, refusal: Reply) -> None:
+        transport.write(bytes(refusal))
+        transport.close()
+        self._transport = None
+        self._observer.observe(
+            observed.SessionRefused(session_id=self._session.session_id, peer=self._session.peer, reply=refusal)
+        )
+
+    def data_received(self, data: bytes) -> None:
+        """
+        Let the engine have what came in.
+        """
+        self._last_activity = self._loop.time()
+        self._engine.receive_data(data)
+        self._proceed()
+
+    def eof_received(self) -> bool:
+        """
+        The client has said all it will; what is owed to it is still sent before we close.
+        """
+        self._engine.receive_eof()
+        self._proceed()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """
+        The connection is gone; a delivery that has begun goes on, for it may be past the point of return.
+        """
+        if self._transport is None:
+            return
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._verifications:
+            task.cancel()
+        doing = PHASES[self._engine.phase].doing
+        if exc is not None:
+            self._reason = f"connection lost: {exc}"
+        self._report_lost_replies()
+        self._engine.receive_reset()
+        self._proceed()
+        self._observer.observe(
+            observed.SessionClosed(
+                session_id=self._session.session_id,
+                reason=self._reason,
+                doing=doing,
+                transactions=self._transactions,
+                seconds=self._loop.time() - self._opened,
+            )
+        )
+        if self._delivery is None:
+            self._server.dismiss(self)
+
+    def pause_writing(self) -> None:
+        """
+        The client does not take our replies: stop reading its commands.
+        """
+        self._is_writing_paused = True
+        self._hold_back()
+
+    def resume_writing(self) -> None:
+        """
+        The client reads again.
+        """
+        self._is_writing_paused = False
+        self._hold_back()
+
+    # What the server calls.
+
+    def drain(self) -> None:
+        """
+        Let an open transaction come to its end, then close.
+        """
+        self._engine.drain()
+        self._proceed()
+
+    def stop(self) -> None:
+        """
+        Close now: recipients without an outcome are deferred, what has been answered is still sent.
+        """
+        self._engine.close(reply.SHUTTING_DOWN)
+        self._proceed()
+        for task in (*self._verifications, *([self._delivery] if self._delivery else [])):
+            task.cancel()
+
+    def cut(self) -> None:
+        """
+        Cut the connection: the client does not even take our last words.
+        """
+        if self._transport is not None:
+            self._transport.abort()
+
+    # From the engine to the world.
+
+    def _wake(self) -> None:
+        """
+        Somebody settled a recipient: send what can be sent, once for all that are settled in one go.
+        """
+        if not self._is_woken:
+            self._is_woken = True
+            self._loop.call_soon(self._proceed)
+
+    def _proceed(self) -> None:
+        self._is_woken = False
+        try:
+            self._react()
+        except Exception as error:  # noqa: BLE001 - our own fault, which the client must not pay for with a silent close
+            self._apologize(error)
+        self._send()
+        self._hold_back()
+
+    def _react(self) -> None:
+        while happened := self._engine.next_events():
+            for event in happened:
+                self._REACTIONS[type(event)](self, event)
+
+    def _apologize(self, error: Exception) -> None:
+        """
+        Answer whatever is owed and close; what the engine reports of that has nobody left to be reported to.
+        """
+        transaction_id = self._transaction.transaction_id if self._transaction else ""
+        self._report_failure(transaction_id, "handling the session", error)
+        self._engine.close(reply.INTERNAL_ERROR)
+        self._reason = str(reply.INTERNAL_ERROR)
+        self._engine.next_events()
+
+    def _send(self) -> None:
+        octets = self._engine.data_to_send()
+        if self._transport is None:
+            return
+        if octets:
+            self._last_activity = self._loop.time()
+            self._transport.write(octets)
+        if self._engine.phase is Phase.CLOSED and not self._transport.is_closing():
+            self._last_activity = self._loop.time()
+            self._transport.close()
+
+    def _hold_back(self) -> None:
+        """
+        Read only while what comes in can be acted on and the client takes what we say.
+        """
+        wanted = self._is_writing_paused or self._engine.has_backlog
+        if self._transport is None or self._transport.is_closing() or wanted is self._is_reading_paused:
+            return
+        self._is_reading_paused = wanted
+        if wanted:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    # Transactions.
+
+    @property
+    def _open(self) -> Transaction:
+        assert self._transaction is not None, "the engine opens a transaction first"  # noqa: S101
+        return self._transaction
+
+    def _greeted(self, event: events.ClientGreeted) -> None:
+        self._session.client_name = event.client_name
+
+    def _open_transaction(self, event: events.TransactionOpened) -> None:
+        self._transactions += 1
+        content = Spool(self._server.memory, self._settings.spool_threshold_bytes, self._settings.spool_folder or None)
+        transaction_id = f"{self._session.session_id}-{self._transactions}"
+        self._transaction = Transaction(self._session, transaction_id, event.envelope, content)
+
+    def _spool(self, event: events.ContentReceived) -> None:
+        transaction = self._open
+        try:
+            transaction.content.write(event.octets)
+        except OSError as error:
+            refusal = Deferred("4.3.1", detail=f"can't spool the content: {error}")
+            self._engine.refuse_content(transaction.envelope, refusal)
+
+    def _refuse_content(self, _event: events.ContentRefused) -> None:
+        self._content_ended = self._loop.time()
+
+    def _close_transaction(self, _event: events.TransactionAnswered) -> None:
+        self._open.content.release()
+        self._transaction = None
+
+    def _end_session(self, event: events.SessionEnded) -> None:
+        self._reason = event.reason
+
+    def _ignore(self, event: events.Event) -> None:
+        """
+        Nothing to do here: the engine does it.
+        """
+
+    def _verify(self, event: events.RecipientOffered) -> None:
+        handler = self._server.handler
+        if isinstance(handler, VerifiesRecipients):
+            task = self._loop.create_task(self._ask(handler, event.recipient, self._open))
+            self._verifications.add(task)
+            task.add_done_callback(self._verifications.discard)
+        else:
+            self._engine.decide(event.recipient, Accepted())
+
+    async def _ask(self, handler: VerifiesRecipients, recipient: Recipient, transaction: Transaction) -> None:
+        verdict: Verdict = Deferred("4.3.0")
+        try:
+            async with asyncio.timeout(self._settings.deadlines.verify_seconds):
+                verdict = await handler.verify(recipient, transaction)
+        except DeliveryError as error:
+            verdict = refusal_for(error)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, the client gets its reply
+            self._report_failure(transaction.transaction_id, f"verifying {recipient.forward_path}", error)
+        self._engine.decide(recipient, verdict)
+        self._proceed()
+
+    def _deliver(self, event: events.ContentCompleted) -> None:
+        self._content_ended = self._loop.time()
+        if event.envelope.unsettled:  # it may have been refused between its end and now
+            self._delivery = self._loop.create_task(self._run_delivery(self._open))
+
+    async def _run_delivery(self, transaction: Transaction) -> None:
+        try:
+            async with asyncio.timeout(self._settings.deadlines.delivery_seconds):
+                await self._server.handler.deliver(transaction)
+            _complain_of(transaction.envelope.unsettled)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, each recipient gets its reply
+            self._report_failure(transaction.transaction_id, "delivering", error)
+        finally:
+            self._finish_delivery(transaction)
+
+    def _finish_delivery(self, transaction: Transaction) -> None:
+        for recipient in transaction.envelope.unsettled:
+            recipient.abandon(Deferred("4.3.0"))
+        transaction.content.release()
+        self._delivery = None
+        if self._transport is None:
+            self._proceed()
+            self._server.dismiss(self)
+
+    # Deadlines: one timer a connection, moved on when it rings too early, so that activity costs nothing.
+
+    def _watch(self) -> None:
+        wait = self._settings.deadlines.seconds_for(self._wait)
+        self._timer = self._loop.call_at(self._last_activity + wait, self._ring)
+
+    @property
+    def _wait(self) -> Wait:
+        return Wait.HANDLER if self._engine.replies_owed else PHASES[self._engine.phase].wait
+
+    def _ring(self) -> None:
+        wait = self._wait
+        if wait is Wait.HANDLER:
+            self._last_activity = self._loop.time()  # the handler has deadlines of its own
+        elif self._loop.time() - self._last_activity >= self._settings.deadlines.seconds_for(wait):
+            self._give_up()
+        if self._transport is not None:
+            self._watch()
+
+    def _give_up(self) -> None:
+        assert self._transport is not None, "the timer ends with the connection"  # noqa: S101
+        if self._engine.phase is Phase.CLOSED or self._is_writing_paused:
+            self._reason = "the client did not take our replies"
+            self._transport.abort()
+            return
+        self._engine.close(reply.IDLE_TOO_LONG)
+        self._proceed()
+
+    # What the observer is told.
+
+    def _report_decision(self, event: events.RecipientDecided) -> None:
+        verdict = event.recipient.verdict
+        if not isinstance(verdict, Deferred | Failed):
+            return
+        transaction = self._open
+        self._observer.observe(
+            observed.RecipientRefused(
+                session_id=self._session.session_id,
+                transaction_id=transaction.transaction_id,
+                reverse_path=str(transaction.reverse_path),
+                forward_path=str(event.recipient.forward_path),
+                verdict=verdict,
+                reply=event.reply,
+            )
+        )
+
+    def _report_outcome(self, event: events.RecipientSettled) -> None:
+        transaction = self._open
+        outcome = event.recipient.outcome
+        assert outcome is not None, "the engine reports it settled"  # noqa: S101
+        self._observer.observe(
+            observed.RecipientSettled(
+                session_id=self._session.session_id,
+                transaction_id=transaction.transaction_id,
+                reverse_path=str(transaction.reverse_path),
+                forward_path=str(event.recipient.forward_path),
+                size_bytes=transaction.envelope.size_bytes,
+                outcome=outcome,
+                reply=event.reply,
+                seconds=self._loop.time() - self._content_ended,
+            )
+        )
+
+    def _report_abort(self, event: events.TransactionAborted) -> None:
+        transaction = self._open
+        transaction.content.release()
+        self._transaction = None
+        self._observer.observe(
+            observed.TransactionAborted(
+                session_id=self._session.session_id,
+                transaction_id=transaction.transaction_id,
+                reason=event.reason,
+            )
+        )
+
+    def _report_refusal(self, event: events.CommandRefused) -> None:
+        command = event.line.decode("ascii", "backslashreplace")
+        self._observer.observe(
+            observed.CommandRefused(session_id=self._session.session_id, command=command, reply=event.reply)
+        )
+
+    def _report_failure(self, transaction_id: str, doing: str, error: Exception) -> None:
+        self._observer.observe(
+            observed.HandlerFailed(
+                session_id=self._session.session_id,
+                transaction_id=transaction_id,
+                doing=doing,
+                error=error,
+            )
+        )
+
+    def _report_lost_replies(self) -> None:
+        if self._delivery is None or self._transaction is None:
+            return
+        self._observer.observe(
+            observed.RepliesLost(
+                session_id=self._session.session_id,
+                transaction_id=self._transaction.transaction_id,
+                forward_paths=tuple(str(each.forward_path) for each in self._transaction.envelope.unsettled),
+            )
+        )
+
+    _REACTIONS: ClassVar[Mapping[type[events.Event], Callable[["Connection", Any], None]]] = {
+        events.ClientGreeted: _greeted,
+        events.TransactionOpened: _open_transaction,
+        events.RecipientOffered: _verify,
+        events.RecipientDecided: _report_decision,
+        events.ContentStarted: _ignore,
+        events.ContentReceived: _spool,
+        events.ContentCompleted: _deliver,
+        events.ContentRefused: _refuse_content,
+        events.RecipientSettled: _report_outcome,
+        events.TransactionAnswered: _close_transaction,
+        events.TransactionAborted: _report_abort,
+        events.CommandRefused: _report_refusal,
+        events.SessionEnded: _end_session,
+    }
+    """What is done about each event of the engine."""
+
+
+def _complain_of(forgotten: list[Recipient]) -> None:
+    if forgotten:
+        raise LocalProtocolError(f"the handler left {len(forgotten)} recipients without an outcome")
