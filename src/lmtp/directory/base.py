@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lmtp.protocol.address import Mailbox
+from lmtp.protocol.address import Mailbox, parse_domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,16 @@ class Directory(Protocol):
             TransientError: the source can't be asked now, so nothing is known about the mailbox.
         """
         ...
+
+
+def check_default_domain(text: str) -> None:
+    """
+    Check the domain that an operator gives to names that come without one; there may be none.
+
+    Raises:
+        ValueError: it is no domain.
+    """
+    try:
+        parse_domain(text.encode("ascii"))
+    except ValueError:
+        raise ValueError(f"default_domain must be a domain, not {text!r}") from None
