@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lmtp.aio.server import Server
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """
     One session of a server.
 
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._transactions = 0
         self._content_ended = 0.0
         self._verifications: set[asyncio.Task[None]] = set()
-        self._delivery: asyncio.Task[None] | None = None
+        self._deliveries: set[asyncio.Task[None]] = set()
         self._is_woken = False
         self._is_writing_paused = False
         self._is_reading_paused = False
@@ -97,12 +97,18 @@ class Connection(asyncio.Protocol):
             observed.SessionRefused(session_id=self._session.session_id, peer=self._session.peer, reply=refusal)
         )
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's shape
+        """
+        Say where to put what comes in: one place for all connections, as it is copied out before the next one reads.
+        """
+        return self._server.input_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """
         Let the engine have what came in.
         """
         self._last_activity = self._loop.time()
-        self._engine.receive_data(data)
+        self._engine.receive_data(self._server.input_buffer[:nbytes])
         self._proceed()
 
     def eof_received(self) -> bool:
@@ -139,7 +145,7 @@ class Connection(asyncio.Protocol):
                 seconds=self._loop.time() - self._opened,
             )
         )
-        if self._delivery is None:
+        if not self._deliveries:
             self._server.dismiss(self)
 
     def pause_writing(self) -> None:
@@ -171,7 +177,7 @@ class Connection(asyncio.Protocol):
         """
         self._engine.close(reply.SHUTTING_DOWN)
         self._proceed()
-        for task in (*self._verifications, *([self._delivery] if self._delivery else [])):
+        for task in (*self._verifications, *self._deliveries):
             task.cancel()
 
     def cut(self) -> None:
@@ -209,7 +215,10 @@ class Connection(asyncio.Protocol):
         """
         Answer whatever is owed and close; what the engine reports of that has nobody left to be reported to.
         """
-        transaction_id = self._transaction.transaction_id if self._transaction else ""
+        transaction_id = ""
+        if self._transaction is not None:
+            transaction_id = self._transaction.transaction_id
+            self._transaction.content.release()
         self._report_failure(transaction_id, "handling the session", error)
         self._engine.close(reply.INTERNAL_ERROR)
         self._reason = str(reply.INTERNAL_ERROR)
@@ -279,19 +288,19 @@ class Connection(asyncio.Protocol):
         """
 
     def _verify(self, event: events.RecipientOffered) -> None:
-        handler = self._server.handler
-        if isinstance(handler, VerifiesRecipients):
-            task = self._loop.create_task(self._ask(handler, event.recipient, self._open))
-            self._verifications.add(task)
-            task.add_done_callback(self._verifications.discard)
-        else:
+        verifier = self._server.verifier
+        if verifier is None:
             self._engine.decide(event.recipient, Accepted())
+            return
+        task = self._loop.create_task(self._ask(verifier, event.recipient, self._open))
+        self._verifications.add(task)
+        task.add_done_callback(self._verifications.discard)
 
-    async def _ask(self, handler: VerifiesRecipients, recipient: Recipient, transaction: Transaction) -> None:
+    async def _ask(self, verifier: VerifiesRecipients, recipient: Recipient, transaction: Transaction) -> None:
         verdict: Verdict = Deferred("4.3.0")
         try:
             async with asyncio.timeout(self._settings.deadlines.verify_seconds):
-                verdict = await handler.verify(recipient, transaction)
+                verdict = await verifier.verify(recipient, transaction)
         except DeliveryError as error:
             verdict = refusal_for(error)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the client gets its reply
@@ -302,7 +311,9 @@ class Connection(asyncio.Protocol):
     def _deliver(self, event: events.ContentCompleted) -> None:
         self._content_ended = self._loop.time()
         if event.envelope.unsettled:  # it may have been refused between its end and now
-            self._delivery = self._loop.create_task(self._run_delivery(self._open))
+            task = self._loop.create_task(self._run_delivery(self._open))
+            self._deliveries.add(task)
+            task.add_done_callback(self._end_delivery)
 
     async def _run_delivery(self, transaction: Transaction) -> None:
         try:
@@ -318,8 +329,10 @@ class Connection(asyncio.Protocol):
         for recipient in transaction.envelope.unsettled:
             recipient.abandon(Deferred("4.3.0"))
         transaction.content.release()
-        self._delivery = None
-        if self._transport is None:
+
+    def _end_delivery(self, task: asyncio.Task[None]) -> None:
+        self._deliveries.discard(task)
+        if self._transport is None and not self._deliveries:
             self._proceed()
             self._server.dismiss(self)
 
@@ -415,7 +428,7 @@ class Connection(asyncio.Protocol):
         )
 
     def _report_lost_replies(self) -> None:
-        if self._delivery is None or self._transaction is None:
+        if self._transaction is None or self._engine.phase is not Phase.REPLYING:
             return
         self._observer.observe(
             observed.RepliesLost(

@@ -20,7 +20,7 @@ from typing import Final
 
 from lmtp.aio.connection import Connection
 from lmtp.aio.deadlines import Deadlines
-from lmtp.aio.handler import Handler
+from lmtp.aio.handler import Handler, VerifiesRecipients
 from lmtp.aio.listeners import (
     Endpoint,
     TcpEndpoint,
@@ -38,6 +38,8 @@ from lmtp.protocol.dialect import LMTP, Dialect
 from lmtp.protocol.limits import Leniency, Limits
 from lmtp.protocol.reply import Reply
 
+_READ_BYTES: Final = 64 * 1024
+"""What is read at a time, and so, besides a command line, the most a session can hold that nobody has looked at."""
 _DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -75,12 +77,16 @@ class Server:
     def __init__(self, handler: Handler, settings: ServerSettings, observer: Observer) -> None:
         self.handler = handler
         """Who delivers."""
+        self.verifier = handler if isinstance(handler, VerifiesRecipients) else None
+        """Who is asked at RCPT, if anybody; found out once, for the check is slow."""
         self.settings = settings
         """The settings it was started with."""
         self.observer = observer
         """Who is told."""
         self.memory = MemoryBudget(settings.memory_bytes)
         """What all sessions share."""
+        self.input_buffer = memoryview(bytearray(_READ_BYTES))
+        """Where all connections read into, one at a time."""
         self._listeners: list[_Listener] = []
         self._connections: set[Connection] = set()
         self._is_draining = False

@@ -33,7 +33,7 @@ class LineBuffer:
     def __len__(self) -> int:
         return len(self.octets)
 
-    def feed(self, octets: bytes) -> None:
+    def feed(self, octets: bytes | memoryview) -> None:
         """
         Add what came in.
         """

@@ -116,7 +116,7 @@ class ServerConnection:
         """
         return self._ledger.owed
 
-    def receive_data(self, octets: bytes) -> None:
+    def receive_data(self, octets: bytes | memoryview) -> None:
         """
         Take what came in; call `next_events` then.
         """
