@@ -65,8 +65,12 @@ class Store(Protocol[StagedT]):
 
         A crash from here to the end of `commit` may leave that file there, never a partial one in sight.
 
+        Called from several threads at once, as `commit` is. Whatever is raised, nothing is left behind.
+
         Raises:
-            OSError: it could not be written; nothing is left behind.
+            OSError: it could not be written; see `deferred_for`.
+            TransientError: likewise, and the driver knows the better status.
+            PermanentError: it can never be written.
         """
         ...
 

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: PTH100, PTH101, PTH102, PTH112, PTH118, PTH119, PTH120 - one system call per line is what this is about
+"""
+What makes files and folders outlive a loss of power: write-back, fsync, and folders that are there to stay.
+
+A file is safe once it and the folder that names it have been fsynced, and every folder above. Not here: what a store
+puts where (maildir.py). Called by drivers on the writer's threads. Raises OSError. POSIX fsync; RFC 2033 §4.2.
+"""
+
+import ctypes
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable
+from typing import Final
+
+MAX_REMEMBERED: Final = 100_000
+"""Folders remembered; one more and all are forgotten, which costs each two fsyncs at its next delivery."""
+
+_SYNC_FILE_RANGE_WRITE: Final = 2
+
+
+def _find_sync_file_range() -> Callable[[int, int, int, int], int] | None:
+    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    if function is None:
+        return None
+    function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return function  # type: ignore[no-any-return]
+
+
+_SYNC_FILE_RANGE: Final = _find_sync_file_range()
+
+
+def start_write_back(descriptor: int) -> None:
+    """
+    Ask the kernel to begin writing a file now, so that several fsyncs wait for the disk together.
+
+    A hint: it makes nothing durable, so neither a system without it nor its failure matters.
+    """
+    if _SYNC_FILE_RANGE is not None:
+        _SYNC_FILE_RANGE(descriptor, 0, 0, _SYNC_FILE_RANGE_WRITE)
+
+
+def sync_folder(path: str) -> None:
+    """
+    Put the names in a folder on stable storage.
+
+    Raises:
+        OSError: it can't be said that they are.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Folders:
+    """
+    Folders below a root, made when they are missing, with their names on stable storage.
+
+    The first time a folder is asked for it is fsynced into its parents even if it is there: a process that was
+    killed, or another worker this very moment, may have made it and not fsynced it yet. After that it costs no
+    system call. Below the root nothing may be a symbolic link: whoever can plant one would choose where our
+    process writes. The root itself may be one, as it is the administrator's; so may what is above it.
+
+    Methods may be called from several threads.
+
+    Args:
+        root: Where all of them are.
+        mode: Permission bits of every folder made, whatever the umask.
+    """
+
+    def __init__(self, root: str, mode: int) -> None:
+        self._root = root
+        self._mode = mode
+        self._remembered: set[str] = set()
+        self._lock = threading.Lock()
+
+    def require(self, folder: str, children: tuple[str, ...]) -> None:
+        """
+        See to it that a folder below the root and these folders in it are there, and stay there.
+
+        Raises:
+            OSError: one can't be made, or is no folder, or is a symbolic link.
+        """
+        if folder in self._remembered:
+            return
+        with self._lock:
+            self._make(folder)
+            self._make_in(folder, children)
+            self._remember(folder)
+
+    def forget(self, folder: str) -> None:
+        """
+        Look again at a folder, and at those above it, when it is next asked for: somebody removed something.
+        """
+        with self._lock:
+            while folder not in {self._root, ""}:
+                self._remembered.discard(folder)
+                folder = os.path.dirname(folder)
+            self._remembered.discard(self._root)
+
+    def _make(self, folder: str) -> None:
+        if folder in self._remembered:
+            return
+        if folder == self._root:
+            self._make_root()
+        else:
+            parent, name = os.path.split(folder)
+            self._make(parent)
+            self._remember(parent)
+            self._make_in(parent, (name,))
+
+    def _make_root(self) -> None:
+        missing = []
+        folder = os.path.abspath(self._root)
+        while not os.path.isdir(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for path in reversed(missing):
+            self._make_in(os.path.dirname(path), (os.path.basename(path),))
+
+    def _make_in(self, parent: str, names: tuple[str, ...]) -> None:
+        for name in names:
+            path = os.path.join(parent, name)
+            try:
+                os.mkdir(path, self._mode)
+            except FileExistsError:
+                _check_is_folder(path)
+            else:
+                os.chmod(path, self._mode)  # the umask may have taken bits away
+        sync_folder(parent)
+
+    def _remember(self, folder: str) -> None:
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered.add(folder)
+
+
+def _check_is_folder(path: str) -> None:
+    mode = os.lstat(path).st_mode
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, "A symbolic link stands where a folder of a store belongs", path)
+    if not stat.S_ISDIR(mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
