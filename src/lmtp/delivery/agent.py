@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The handler behind `lmtp serve`: who may have mail, what each recipient's copy looks like, where it goes.
+
+Asks a directory at RCPT, puts trace fields on each copy, hands all copies of a transaction to the store's writer and
+settles each recipient as its outcome comes. One recipient's copy never names another (RFC 5321 §7.2).
+Not here: how a message is stored, who is asked. Raises only what the writer raises.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Protocol
+
+from lmtp.aio.session import Transaction
+from lmtp.directory.base import Account, Directory
+from lmtp.message import MAX_HOPS, HeaderSection, Received, date_time, edit_for_delivery, has_looped, trace_fields
+from lmtp.protocol.address import ForwardPath, Mailbox
+from lmtp.protocol.envelope import Recipient
+from lmtp.protocol.outcome import Accepted, Failed, Outcome, Verdict
+from lmtp.stores.base import Copy
+
+
+class Writer(Protocol):
+    """
+    What the agent needs of a store: `lmtp.stores.writer.GroupWriter` is one.
+    """
+
+    async def write(self, copies: Sequence[Copy], settled: Callable[[int, Outcome], None]) -> None:
+        """
+        Store these copies; call ``settled`` with the index and the outcome of each as it is known.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOptions:
+    """
+    What the agent itself can be told.
+    """
+
+    max_hops: int = MAX_HOPS
+    """Received fields from which on a message is taken to run in circles (RFC 5321 §6.3)."""
+
+
+class DeliveryAgent:
+    """
+    A handler for `lmtp.serve` that delivers into a store.
+
+    Args:
+        directory: Who knows the recipients.
+        writer: Who stores their copies.
+        options: What the agent itself can be told.
+        clock: Seconds since 1970, for trace fields.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        writer: Writer,
+        options: DeliveryOptions = DeliveryOptions(),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._directory = directory
+        self._writer = writer
+        self._options = options
+        self._clock = clock
+
+    async def verify(self, recipient: Recipient, transaction: Transaction) -> Verdict:  # noqa: ARG002 - the handler's shape
+        """
+        Accept who is in the directory; the account is found again at delivery.
+        """
+        account = await self._directory.find(recipient.forward_path.mailbox)
+        return Failed("5.1.1") if account is None else Accepted(account)
+
+    async def deliver(self, transaction: Transaction) -> None:
+        """
+        Store a copy for each recipient, or fail them all when the message runs in circles.
+        """
+        header = HeaderSection(next(transaction.content.chunks(), b""))
+        recipients = transaction.recipients
+        if has_looped(header, self._options.max_hops):
+            for recipient in recipients:
+                recipient.settle(Failed("5.4.6"))
+            return
+        date = self._date()
+        copies = [_copy(transaction, header, recipient, date) for recipient in recipients]
+        await self._writer.write(copies, lambda index, outcome: recipients[index].settle(outcome))
+
+    def _date(self) -> str:
+        now = self._clock()
+        return date_time(now, time.localtime(now).tm_gmtoff)
+
+
+def _copy(transaction: Transaction, header: HeaderSection, recipient: Recipient, date: str) -> Copy:
+    """
+    Make the copy of one recipient from nothing but what concerns it.
+    """
+    mailbox = _account(recipient).mailbox
+    named = recipient.forward_path.mailbox
+    fields = trace_fields(
+        transaction.reverse_path,
+        named if named.domain else Mailbox(named.local_part, mailbox.domain),
+        _received(transaction, recipient.forward_path, date),
+    )
+    head, body_start = edit_for_delivery(header, fields)
+    return Copy(mailbox, head, transaction.content, body_start)
+
+
+def _account(recipient: Recipient) -> Account:
+    assert isinstance(recipient.account, Account), "the agent accepts nobody without an account"  # noqa: S101
+    return recipient.account
+
+
+def _received(transaction: Transaction, forward_path: ForwardPath, date: str) -> Received:
+    session = transaction.session
+    return Received(
+        client_name=session.client_name,
+        peer_address=ip_address(session.peer_address) if session.peer_address else None,
+        server_name=session.server_name,
+        keyword=session.dialect_name,
+        transaction_id=transaction.transaction_id,
+        forward_path=forward_path,
+        date=date,
+    )

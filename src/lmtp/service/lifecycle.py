@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The life of `lmtp serve`: build, listen, wait for a signal, drain, end.
+
+The first SIGTERM or SIGINT lets open transactions finish, a second one stops at once; what has been answered 250 is
+on stable storage either way. Raises TransientError or OSError when it can't start.
+"""
+
+import asyncio
+import contextlib
+import gc
+import resource
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Final
+
+from lmtp.aio.server import Server, serve
+from lmtp.config.schema import Settings
+from lmtp.observe.events import HandlerFailed, Warned
+from lmtp.observe.observer import Observer
+from lmtp.service.build import build
+from lmtp.stores.maildir import Maildir
+
+SWEEP_SECONDS: Final = 60 * 60
+"""How often left-overs of dead deliveries are looked for."""
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+async def run_agent(settings: Settings, observer: Observer, started: Callable[[Server], None]) -> bool:
+    """
+    Run the delivery agent until a signal ends it; whether every open transaction came to its end.
+
+    Args:
+        settings: All that can be set.
+        observer: Who is told.
+        started: Called when it listens everywhere.
+
+    Raises:
+        TransientError: the users file can't be read.
+        OSError: an endpoint can't be opened.
+    """
+    _raise_file_limit(observer)
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: _report(observer, context))
+    parts = await build(settings, observer)
+    try:
+        async with (
+            serve(parts.agent, *settings.listen, settings=parts.server_settings, observer=observer) as server,
+            _sweeping(parts.store, observer),
+        ):
+            # What exists now lives as long as the process: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            started(server)
+            return await _serve_until_signalled(server)
+    finally:
+        await parts.writer.close()
+
+
+async def _serve_until_signalled(server: Server) -> bool:
+    signals: asyncio.Queue[None] = asyncio.Queue()
+    with _signals_into(signals):
+        await signals.get()
+        draining = asyncio.create_task(server.drain())
+        impatience = asyncio.create_task(signals.get())
+        await asyncio.wait((draining, impatience), return_when=asyncio.FIRST_COMPLETED)
+        has_drained = draining.done()
+        if not has_drained:
+            await server.stop()
+        impatience.cancel()
+        await draining
+        return has_drained
+
+
+@contextlib.contextmanager
+def _signals_into(queue: "asyncio.Queue[None]") -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, queue.put_nowait, None)
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def _sweeping(store: Maildir, observer: Observer) -> AsyncIterator[None]:
+    """
+    Clean up behind dead deliveries, now and every hour, as long as the body runs.
+    """
+    task = asyncio.create_task(_sweep(store, observer))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _sweep(store: Maildir, observer: Observer) -> None:
+    while True:
+        swept = await asyncio.to_thread(store.sweep)
+        for error in swept.errors:
+            observer.observe(Warned(subject="sweep", detail=str(error)))
+        if swept.removed:
+            observer.observe(Warned(subject="sweep", detail=f"removed {len(swept.removed)} left-overs from tmp"))
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _raise_file_limit(observer: Observer) -> None:
+    """
+    Let the process have as many files as it may: a session needs one, a big message another.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as error:
+        observer.observe(Warned(subject="files", detail=f"only {soft} files may be open: {error}"))
+
+
+def _report(observer: Observer, context: dict[str, Any]) -> None:
+    """
+    Tell the observer what the event loop complains of.
+    """
+    error = context.get("exception")
+    if error is None:
+        observer.observe(Warned(subject="event loop", detail=str(context["message"])))
+    else:
+        observer.observe(HandlerFailed(session_id="", transaction_id="", doing=str(context["message"]), error=error))

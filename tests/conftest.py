@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What tests of several rooms share: the running server, and peers that are real programs.
+
+A missing peer skips its tests with the reason, or fails them when ``LMTP_REQUIRE_PEERS=1``.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.peers.agent import Agent
+from tests.peers.programs import why_missing
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("peer"):
+        if reason := why_missing(mark.args[0]):
+            give_up = pytest.fail if os.environ.get("LMTP_REQUIRE_PEERS") == "1" else pytest.skip
+            give_up(reason)
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+def make_place():
+    """
+    Make a folder other users may pass through, with a path short enough for Unix sockets (107 octets).
+    """
+    folder = Path(tempfile.mkdtemp(prefix="lmtp-"))
+    folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared_place():
+    folder = make_place()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def place():
+    folder = make_place()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def start_agent(place):
+    """
+    Start the server with these users and more arguments of `Agent`; it is stopped after the test.
+    """
+    with contextlib.ExitStack() as stack:
+        yield lambda *users, **arguments: stack.enter_context(Agent(place, users, **arguments))

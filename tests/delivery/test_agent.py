@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The delivery agent: who is let in, what each copy says, and that no copy speaks of anybody else.
+"""
+
+import asyncio
+
+import pytest
+
+import lmtp
+from lmtp.aio.session import Session, Transaction
+from lmtp.aio.spool import MemoryBudget, Spool
+from lmtp.delivery.agent import DeliveryAgent, DeliveryOptions
+from lmtp.directory.base import Account
+from lmtp.protocol import events
+
+CLOCK = 1_700_000_000.0
+
+
+class Directory:
+    """
+    Two accounts; whoever is asked for with detail is one of them.
+    """
+
+    async def find(self, mailbox):
+        name = mailbox.local_part.partition("+")[0].lower()
+        return Account(lmtp.Mailbox(name, "store.example")) if name in ("ann", "bob", "postmaster") else None
+
+
+class Writer:
+    """
+    A store that keeps copies in memory and settles them as it is told.
+    """
+
+    def __init__(self, *outcomes):
+        self.outcomes = outcomes
+        self.copies = []
+
+    async def write(self, copies, settled):
+        self.copies.extend(copies)
+        for index in reversed(range(len(copies))):
+            settled(index, self.outcomes[index] if self.outcomes else lmtp.Delivered(f"copy {index}"))
+
+    @property
+    def octets(self):
+        return [copy.head + b"".join(copy.content.chunks(copy.body_start)) for copy in self.copies]
+
+
+def transact(agent, content, *forward_paths, reverse_path="<sender@example.org>", peer_address="192.0.2.7"):
+    """
+    Take a message through the engine to the agent; return its recipients.
+    """
+    engine = lmtp.ServerConnection("store.example")
+    session = Session("s1", "unix:/lmtp", "peer", peer_address, "store.example", "LMTP", "client.example")
+    spool = Spool(MemoryBudget(10**6), 10**6, None)
+    commands = ["LHLO client.example", f"MAIL FROM:{reverse_path}", *(f"RCPT TO:{path}" for path in forward_paths)]
+    engine.receive_data("".join(f"{command}\r\n" for command in [*commands, "DATA"]).encode() + content + b"\r\n.\r\n")
+
+    async def run():
+        while happened := engine.next_events():
+            for event in happened:
+                match event:
+                    case events.TransactionOpened(envelope):
+                        transaction = Transaction(session, "s1-1", envelope, spool)
+                    case events.RecipientOffered(recipient):
+                        engine.decide(recipient, await agent.verify(recipient, transaction))
+                    case events.ContentReceived(octets):
+                        spool.write(octets)
+                    case events.ContentCompleted():
+                        await agent.deliver(transaction)
+        return transaction
+
+    transaction = asyncio.run(run())
+    return transaction.envelope.offered
+
+
+@pytest.fixture
+def writer():
+    return Writer()
+
+
+@pytest.fixture
+def agent(writer):
+    return DeliveryAgent(Directory(), writer, clock=lambda: CLOCK)
+
+
+class TestVerification:
+    def test_known_recipient_is_accepted_with_its_account(self, agent):
+        [recipient] = transact(agent, b"hello", "<Ann+lists@store.example>")
+
+        assert lmtp.Mailbox("ann", "store.example") == recipient.account.mailbox
+
+    def test_unknown_recipient_is_refused_for_good(self, agent):
+        _ann, nobody = transact(agent, b"hello", "<ann@store.example>", "<nobody@store.example>")
+
+        assert lmtp.Failed("5.1.1") == nobody.verdict
+
+
+class TestCopies:
+    """
+    RFC 5321 §4.4, §7.2: each recipient's copy is its own.
+    """
+
+    def test_go_to_the_accounts_mailbox_whatever_the_client_wrote(self, agent, writer):
+        transact(agent, b"hello", "<ANN+x@store.example>", "<bob@store.example>")
+
+        assert ["ann@store.example", "bob@store.example"] == [str(copy.mailbox) for copy in writer.copies]
+
+    def test_begin_with_the_trace_fields_in_their_order(self, agent, writer):
+        transact(agent, b"Subject: hello\r\n\r\nhello", "<ann+x@store.example>")
+        names = [line.partition(b":")[0] for line in writer.octets[0].split(b"\r\n") if line[:1] != b" "]
+
+        assert [b"Return-Path", b"Delivered-To", b"Received", b"Subject"] == names[:4]
+        assert b"Return-Path: <sender@example.org>\r\nDelivered-To: ann+x@store.example\r\n" in writer.octets[0]
+        assert b"with LMTP id s1-1" in writer.octets[0].replace(b"\r\n ", b" ")
+        assert b"from client.example ([192.0.2.7]) by store.example" in writer.octets[0].replace(b"\r\n ", b" ")
+
+    def test_end_with_the_content_as_it_came(self, agent, writer):
+        content = b"Subject: hello\r\nX-Odd : folded\r\n\tonce\r\n\r\nhello"
+        transact(agent, content, "<ann@store.example>")
+
+        assert writer.octets[0].endswith(b"\r\n" + content + b"\r\n")
+
+    @pytest.mark.guards("TR-3")
+    @pytest.mark.guards("T59")
+    def test_never_name_another_recipient(self, agent, writer):
+        transact(agent, b"hello", "<ann@store.example>", "<bob@store.example>")
+
+        assert b"bob" not in writer.octets[0]
+        assert b"ann" not in writer.octets[1]
+
+    @pytest.mark.guards("T61")
+    def test_have_one_return_path_and_it_is_ours(self, agent, writer):
+        transact(agent, b"Return-Path: <old@example.org>\r\nSubject: x\r\n\r\nhello", "<ann@store.example>")
+
+        assert 1 == writer.octets[0].count(b"Return-Path:")
+        assert writer.octets[0].startswith(b"Return-Path: <sender@example.org>\r\n")
+
+    def test_of_a_bounce_have_the_null_reverse_path(self, agent, writer):
+        transact(agent, b"hello", "<ann@store.example>", reverse_path="<>")
+
+        assert writer.octets[0].startswith(b"Return-Path: <>\r\n")
+
+    def test_from_a_local_socket_name_no_address(self, agent, writer):
+        transact(agent, b"hello", "<ann@store.example>", peer_address="")
+
+        assert b"from client.example (localhost) by" in writer.octets[0].replace(b"\r\n ", b" ")
+
+    def test_for_a_bare_postmaster_say_where(self, agent, writer):
+        transact(agent, b"hello", "<Postmaster>")
+
+        assert b"Delivered-To: Postmaster@store.example\r\n" in writer.octets[0]
+
+    @pytest.mark.guards("LMTP-4.2-5")
+    def test_are_made_for_each_of_two_equal_recipients(self, agent, writer):
+        transact(agent, b"hello", "<ann@store.example>", "<ann@store.example>")
+
+        assert 2 == len(writer.copies)
+
+
+class TestOutcomes:
+    def test_are_those_of_the_store_each_for_its_recipient(self):
+        writer = Writer(lmtp.Delivered("first"), lmtp.Deferred("4.2.2"))
+        agent = DeliveryAgent(Directory(), writer)
+        ann, bob = transact(agent, b"hello", "<ann@store.example>", "<bob@store.example>")
+
+        assert lmtp.Delivered("first") == ann.outcome
+        assert lmtp.Deferred("4.2.2") == bob.outcome
+
+    @pytest.mark.guards("TR-12")
+    def test_message_that_runs_in_circles_fails_for_everybody(self, writer):
+        agent = DeliveryAgent(Directory(), writer, DeliveryOptions(max_hops=3))
+        content = b"Received: from a by b; Thu, 1 Jan 1970 00:00:00 +0000\r\n" * 3 + b"\r\nhello"
+        recipients = transact(agent, content, "<ann@store.example>", "<bob@store.example>")
+
+        assert [lmtp.Failed("5.4.6")] * 2 == [recipient.outcome for recipient in recipients]
+        assert [] == writer.copies
