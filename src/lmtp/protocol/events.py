@@ -3,7 +3,7 @@
 What an engine reports, in the order in which it happened.
 
 Frozen values; whoever binds the engine to a transport acts on them. Same octets, same events, however they were cut
-into pieces; only how many `ContentReceived` carry a content may differ.
+into pieces; only how many `ContentReceived` carry a content may differ, and how much of one that is refused.
 """
 
 from dataclasses import dataclass

@@ -109,14 +109,15 @@ def _check(status: str, category: int) -> None:
         raise ValueError(f"{status} is not of class {category}")
 
 
-def reply_for(decision: Verdict | Outcome, forward_path: str) -> Reply:
+def reply_for(decision: Verdict | Outcome, forward_path: str = "") -> Reply:
     """
     Return the reply that tells the client of a decision.
 
     Args:
         decision: What was decided.
         forward_path: The recipient it concerns, as the client wrote it with its brackets;
-            echoed, so that an administrator who reads a transcript sees whose reply it is.
+            echoed, so that an administrator who reads a transcript sees whose reply it is. Empty when the
+            decision concerns a whole message.
     """
     match decision:
         case Accepted():
@@ -124,7 +125,7 @@ def reply_for(decision: Verdict | Outcome, forward_path: str) -> Reply:
         case Delivered() | Deferred() | Failed():
             status = EnhancedStatus(decision.status)
             code = CODES.get(status, _DEFAULT_CODES[status.category])
-            return Reply(code, status, f"{forward_path} {decision.phrase or status.meaning}")
+            return Reply(code, status, f"{forward_path} {decision.phrase or status.meaning}".lstrip())
         case _:
             assert_never(decision)
 

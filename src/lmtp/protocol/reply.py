@@ -15,6 +15,7 @@ from lmtp.protocol.status import EnhancedStatus
 MAX_LINE: Final = 512
 """Octets of a reply line with code and CRLF (RFC 5321 §4.5.3.1.5)."""
 
+_CODE: Final = re.compile(r"[2-5][0-5][0-9]")
 _UNPRINTABLE: Final = re.compile(r"[^\t -~]")
 
 
@@ -42,7 +43,7 @@ class Reply:
     _wire: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not 200 <= self.code <= 559:
+        if _CODE.fullmatch(str(self.code)) is None:
             raise ValueError(f"not a reply code: {self.code}")
         if self.status is not None and self.status.category != self.code // 100:
             raise ValueError(f"{self.code} does not go with {self.status}")

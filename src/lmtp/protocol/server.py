@@ -188,6 +188,8 @@ class ServerConnection:
     def drain(self) -> None:
         """
         Let an open transaction come to its end, then close with 421 (RFC 5321 §3.8); call `next_events` then.
+
+        Commands that have come in are still answered, a new transaction with the 421.
         """
         self._is_draining = True
 
@@ -420,13 +422,12 @@ class ServerConnection:
         self._unsettled.remove(recipient)
         recipient.outcome = outcome
         if self._dialect.replies is Replies.PER_RECIPIENT:
-            self._answer(recipient, outcome)
+            self._answer(recipient, reply_for(outcome, str(recipient.forward_path)))
         if not self._unsettled:
             self._end_transaction(self._open_envelope)
         self._notify()
 
-    def _answer(self, recipient: Recipient, outcome: Outcome) -> None:
-        answer = reply_for(outcome, str(recipient.forward_path))
+    def _answer(self, recipient: Recipient, answer: Reply) -> None:
         self._ledger.fill(recipient.slot, answer)
         self._events.append(events.RecipientSettled(recipient, answer))
 
@@ -435,9 +436,9 @@ class ServerConnection:
         self._move(Step.LAST_REPLY)
         if self._dialect.replies is Replies.PER_MESSAGE:
             outcomes = [recipient.outcome for recipient in envelope.recipients if recipient.outcome]
-            worst = min(outcomes, key=lambda outcome: _WORST_FIRST.index(type(outcome)))
+            answer = reply_for(min(outcomes, key=lambda outcome: _WORST_FIRST.index(type(outcome))))
             for recipient in envelope.recipients:
-                self._answer(recipient, worst)
+                self._answer(recipient, answer)
         self._events.append(events.TransactionAnswered(envelope))
 
     # The end.
