@@ -6,9 +6,9 @@ PYTHON  := $(firstword $(PYTHONS))
 OTHERS  := $(wordlist 2,99,$(PYTHONS))
 BIN     := .venv/bin
 
-.PHONY: help run test lint types rooms unit others coverage fuzz bench clean
+.PHONY: help run test lint types rooms unit others coverage fuzz bench docs clean
 help: ## list what make can do
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 # One recipe for every interpreter: .venv is the first one found, .venv-3.12 and so on the others.
 INSTALL = $(1) -m venv $(2) \
@@ -51,6 +51,18 @@ others: .venv/.ready ## the tests, with every other Python found
 
 coverage: .venv/.ready ## line and branch coverage
 	$(BIN)/coverage run -m pytest && $(BIN)/coverage report
+
+fuzz: ## the fuzz target of the engine, five minutes
+	@test -e .venv-fuzz/.ready || { $(PYTHON) -m venv .venv-fuzz \
+	  && .venv-fuzz/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1' \
+	  && .venv-fuzz/bin/python -m pip install -q --disable-pip-version-check --group fuzz -e . && touch .venv-fuzz/.ready; }
+	.venv-fuzz/bin/python fuzz/fuzz_engine.py -max_total_time=300 -print_final_stats=1
+
+bench: .venv/.ready ## messages a second beside Dovecot; needs Dovecot's LMTP server and some twenty minutes
+	$(BIN)/python -m bench.run
+
+docs: .venv/.ready ## write into the manual what the code says
+	$(BIN)/python -m scripts.docs
 
 clean: ## remove what was built
 	rm -rf .venv .venv-3.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -113,9 +113,13 @@ class Server:
         Take connections at one endpoint more.
 
         Raises:
-            OSError: it can't be opened.
+            OSError: it can't be opened; the text names it.
         """
-        listener = _Listener(endpoint, await listen(endpoint, lambda: Connection(self, str(endpoint))))
+        try:
+            opened = await listen(endpoint, lambda: Connection(self, str(endpoint)))
+        except OSError as error:
+            raise OSError(error.errno, f"can't listen at {endpoint}: {error.strerror or error}") from error
+        listener = _Listener(endpoint, opened)
         self._listeners.append(listener)
         for address in listener.addresses:
             self.observer.observe(observed.ListenerOpened(endpoint=address))

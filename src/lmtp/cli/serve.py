@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from lmtp.aio.server import Server
+from lmtp.cli.output import complain, tell
 from lmtp.config.choices import LogFormat
 from lmtp.config.load import ConfigError, load_settings
 from lmtp.config.schema import Settings
@@ -71,9 +72,8 @@ def _announce(server: Server, settings: Settings) -> None:
     Say, as the first line, how to send something here.
     """
     address = "you@example.org" if settings.users is None else "ADDRESS"
-    click.echo(f"Send it something: {_example(server.endpoints[0], address)}")
-    click.echo(f"Mail lands below {Path(settings.maildir.root).resolve()}; Ctrl-C ends it.")
-    sys.stdout.flush()
+    tell("Send it something:", _example(server.endpoints[0], address))
+    tell("Mail lands below", f"{Path(settings.maildir.root).resolve()}; Ctrl-C ends it.")
 
 
 def _example(endpoint: str, address: str) -> str:
@@ -87,6 +87,5 @@ def _example(endpoint: str, address: str) -> str:
 
 
 def _give_up(text: str, status: int) -> NoReturn:
-    for line in text.splitlines():
-        click.echo(f"lmtp: {line}", err=True)
+    complain(text)
     sys.exit(status)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from lmtp.config.domains import ascii_domain
 from lmtp.config.keys import describe, section_at
 from lmtp.config.schema import Fault, Settings, Where, validate
 from lmtp.config.units import finite, parse_seconds, parse_size
@@ -71,7 +72,7 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, object] | No
     data = _read(path) if path else {}
     for key, value in overrides.items():
         _put(data, key, value)
-    faults = [*_unknown_keys(data, Settings, ()), *_unread_units(data, Settings, ())]
+    faults = [*_unknown_keys(data, Settings, ()), *_unread_texts(data, Settings, ())]
     settings = _validate(data, faults)
     if settings is None or faults:
         raise ConfigError([_problem(fault, path, overrides) for fault in faults])
@@ -154,13 +155,18 @@ def _suggestion(key: str, known: set[str]) -> str:
     return f"; did you mean {likely[0]}?" if likely else ""
 
 
-_READERS: Final[Mapping[str, Callable[[str], float]]] = {"_bytes": parse_size, "_seconds": parse_seconds}
-"""How text with a unit is read, by the end of the key's name."""
+_READERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "_bytes": parse_size,
+    "_seconds": parse_seconds,
+    "_domain": ascii_domain,
+    "server_name": ascii_domain,
+}
+"""How text becomes what is meant, by the end of the key's name."""
 
 
-def _unread_units(data: Table, section: type, above: Where) -> Iterator[Fault]:
+def _unread_texts(data: Table, section: type, above: Where) -> Iterator[Fault]:
     """
-    Put numbers in the place of text with units; yield, and take out, what can't be read.
+    Put in the place of text what it means; yield, and take out, what can't be read.
     """
     for field in fields(section):
         if field.name not in data:
@@ -168,16 +174,16 @@ def _unread_units(data: Table, section: type, above: Where) -> Iterator[Fault]:
         value = data[field.name]
         inner = section_at(section, field.name)
         if inner is not None and isinstance(value, dict):
-            yield from _unread_units(value, inner, (*above, field.name))
+            yield from _unread_texts(value, inner, (*above, field.name))
             continue
         try:
-            data[field.name] = _number(field.name, value)
+            data[field.name] = _meaning(field.name, value)
         except ValueError as error:
             del data[field.name]
             yield Fault((*above, field.name), str(error))
 
 
-def _number(name: str, value: object) -> object:
+def _meaning(name: str, value: object) -> object:
     read = next((read for suffix, read in _READERS.items() if name.endswith(suffix)), None)
     if read and isinstance(value, str):
         return read(value)

@@ -16,6 +16,7 @@ from lmtp.directory.everyone import Everyone, EveryoneOptions
 from lmtp.directory.users_file import UsersFile
 from lmtp.observe.events import Warned
 from lmtp.observe.observer import Observer
+from lmtp.protocol.address import Mailbox
 from lmtp.stores.maildir import Maildir, MaildirOptions, StagedFile
 from lmtp.stores.paths import PathTemplate
 from lmtp.stores.writer import GroupWriter
@@ -57,6 +58,8 @@ async def _directory(settings: Settings, name: str, observer: Observer) -> Direc
         return Everyone(EveryoneOptions(default_domain=name))
     users = UsersFile(settings.users, observer)
     await users.load()
+    if await users.find(Mailbox("postmaster", "")) is None:  # RFC 5321 §4.5.1 wants it read by somebody
+        observer.observe(Warned(subject="users", detail="nobody in the users file gets mail for postmaster"))
     return users
 
 
