@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The manual pages for man(1): lmtp(1), lmtp-serve(1) and lmtp.toml(5).
+
+Lists of options, keys and files come from the code; the text around them stands here. Checked with groff(1).
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from scripts.docs.settings import Unset, commands, help_of, keys_by_table, options_of
+
+_NAMES: Final = {"lmtp": "LMTP, the last hop of mail", "lmtp serve": "deliver mail into Maildirs over LMTP"}
+
+_SERVE_DESCRIPTION: Final = """\
+A client, nearly always the queue of a mail server, hands over a message for one or more recipients.
+Each gets a reply of its own: 250 once its copy is on stable storage, 4yz when the client must try again,
+5yz when it must give up.
+Nothing is queued: what could not be stored stays with the client."""
+_TOML_DESCRIPTION: Final = """\
+A TOML file, read once at the start when --config names it.
+What the command line says counts more.
+A key that does not exist and a value that can't be used are errors, and all of them are told at once."""
+_SIGNALS: Final = (
+    ("SIGTERM, SIGINT", "Take nothing new (421), let open transactions come to their end, then end."),
+    ("a second one", "End at once. What was answered 250 is stored; what was not will be sent again."),
+)
+_STATUSES: Final = (
+    ("0", "It ended after a signal, with everything answered."),
+    ("1", "A second signal ended it."),
+    ("2", "The command line could not be read."),
+    ("71", "An endpoint could not be opened, or another error of the operating system."),
+    ("78", "The settings or the users file can't be used; standard error has a line for each problem."),
+)
+_STANDARDS: Final = "RFC 2033; RFC 5321, as far as LMTP inherits it; RFC 2920; RFC 2034; RFC 6152; RFC 1870."
+_FILES: Final = (
+    ("lmtp.toml", "Settings, when --config names it; see lmtp.toml(5). No file is read unless it is named."),
+    ("./mail", "Where Maildirs are made, unless --maildir or the settings say otherwise."),
+)
+_ENVIRONMENT: Final = (("NO_COLOR", "When it is set and not empty, pretty log lines have no colours."),)
+_EXAMPLE: Final = """\
+listen = ["unix:/run/lmtp/lmtp.sock,mode=0660,group=postfix"]
+
+[maildir]
+root = "/var/mail/lmtp"
+
+[users]
+path = "/etc/lmtp/users"
+
+[limits]
+message_bytes = "50 MiB\""""
+
+
+def all_pages() -> dict[str, str]:
+    """
+    Return all manual pages by file name.
+    """
+    return {"lmtp.1": _lmtp(), "lmtp-serve.1": _lmtp_serve(), "lmtp.toml.5": _lmtp_toml()}
+
+
+def _lmtp() -> str:
+    outer, *inner = commands()
+    return _page(
+        "LMTP 1",
+        ("NAME", f"lmtp \\- {_NAMES['lmtp']}"),
+        ("SYNOPSIS", "\\fBlmtp\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR]..."),
+        ("DESCRIPTION", _roff("What the command does is the business of its subcommands.")),
+        ("COMMANDS", _list((each.name, help_of(each).partition("\n\n")[0]) for each in inner)),
+        ("OPTIONS", _list(options_of(outer))),
+        ("SEE ALSO", "\\fBlmtp-serve\\fR(1), \\fBlmtp.toml\\fR(5)"),
+    )
+
+
+def _lmtp_serve() -> str:
+    (serve,) = (each for each in commands() if each.name == "lmtp serve")
+    return _page(
+        "LMTP-SERVE 1",
+        ("NAME", f"lmtp-serve \\- {_NAMES[serve.name]}"),
+        ("SYNOPSIS", "\\fBlmtp serve\\fR [\\fIOPTION\\fR]..."),
+        (
+            "DESCRIPTION",
+            "\n.PP\n".join([*map(_roff, help_of(serve).split("\n\n")), _roff(_SERVE_DESCRIPTION)]),
+        ),
+        ("OPTIONS", _list(options_of(serve))),
+        ("SIGNALS", _list(_SIGNALS)),
+        ("EXIT STATUS", _list(_STATUSES)),
+        ("ENVIRONMENT", _list(_ENVIRONMENT)),
+        ("FILES", _list(_FILES)),
+        (
+            "STANDARDS",
+            _roff(_STANDARDS),
+        ),
+        ("SEE ALSO", "\\fBlmtp.toml\\fR(5), \\fBmaildir\\fR(5)"),
+    )
+
+
+def _lmtp_toml() -> str:
+    sections = [(f"[{name}]" if name else "KEYS BEFORE ANY TABLE", keys) for name, keys in keys_by_table().items()]
+    return _page(
+        "LMTP.TOML 5",
+        ("NAME", "lmtp.toml \\- settings of lmtp serve"),
+        ("DESCRIPTION", _roff(_TOML_DESCRIPTION)),
+        *[
+            (title, _list((key.name, _about(key.words, key.default, key.help)) for key in keys))
+            for title, keys in sections
+        ],
+        ("EXAMPLE", f".nf\n{_roff(_EXAMPLE)}\n.fi"),
+        ("SEE ALSO", "\\fBlmtp-serve\\fR(1)"),
+    )
+
+
+def _about(words: str, default: str, text: str) -> str:
+    return f"{text} Takes {words}. " + (f"Default: {default}" if default else f"It {Unset.DEFAULT.value}.")
+
+
+def _page(title: str, *sections: tuple[str, str]) -> str:
+    head = [
+        '.\\" SPDX-License-Identifier: Apache-2.0',
+        '.\\" Made by "python -m scripts.docs"; change the code or that.',
+        f'.TH {title} "" "lmtp" "lmtp manual"',
+    ]
+    return "\n".join([*head, *(f'.SH "{name}"\n{text}' for name, text in sections)]) + "\n"
+
+
+def _list(entries: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f".TP\n\\fB{_roff(name)}\\fR\n{_roff(text)}" for name, text in entries)
+
+
+def _roff(text: str) -> str:
+    """
+    Return text in which nothing has a meaning to roff.
+    """
+    plain = re.sub(r"`+", "", text).replace("\\", "\\e").replace("-", "\\-")
+    return "\n".join(f"\\&{line}" if line.startswith((".", "'")) else line for line in plain.splitlines())
