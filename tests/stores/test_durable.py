@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What makes files outlive a loss of power. The order of the calls is test_power_loss.py's.
+Folders that are there to stay. The order of the calls is test_power_loss.py's.
 """
 
 import os
@@ -8,26 +8,7 @@ import os
 import pytest
 
 from lmtp.stores import durable
-from lmtp.stores.durable import Folders, start_write_back, sync_folder
-
-
-class TestWriteBack:
-    """
-    A hint to the kernel, nothing more.
-    """
-
-    def test_failure_does_not_matter(self):
-        start_write_back(-1)
-
-    def test_system_without_it_does_without(self, monkeypatch):
-        monkeypatch.setattr(durable, "_SYNC_FILE_RANGE", None)
-
-        start_write_back(-1)
-
-    def test_libc_without_it_is_seen(self, monkeypatch):
-        monkeypatch.setattr("ctypes.CDLL", lambda name: object())
-
-        assert durable._find_sync_file_range() is None
+from lmtp.stores.durable import Folders, sync_folder
 
 
 class TestSyncFolder:

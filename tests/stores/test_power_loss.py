@@ -13,13 +13,15 @@ The second is also what a ``kill -9`` between any two calls leaves.
 """
 
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from lmtp.protocol.outcome import Delivered
-from lmtp.stores import durable, maildir
+from lmtp.stores import durable
+from lmtp.stores.fsync import SideBySide, fsync_each
 from lmtp.stores.maildir import Maildir, MaildirOptions
 from lmtp.testing.stores import ANN, BEN, HEAD, MESSAGE, Mailbox, copy_for
 
@@ -157,6 +159,23 @@ def disk(tmp_path, monkeypatch):
         yield disk
 
 
+@pytest.fixture(params=["each", "side by side"])
+def make_store(disk, request):
+    """
+    Make stores on that disk, with either way to fsync a group.
+    """
+    side_by_side = SideBySide()
+
+    def recorded(descriptors):
+        results = side_by_side(descriptors)
+        for descriptor in descriptors if len(descriptors) > 1 else ():
+            disk.fsync(descriptor)
+        return results
+
+    fsync_all = fsync_each if request.param == "each" else recorded
+    return lambda root: Maildir(MaildirOptions(root=str(root)), fsync_all=fsync_all)
+
+
 def deliver(disk: Disk, store: Maildir, *mailboxes: Mailbox) -> None:
     for outcome in store.commit([store.stage(copy_for(mailbox)) for mailbox in mailboxes]):
         assert isinstance(outcome, Delivered)
@@ -173,23 +192,23 @@ class TestMaildir:
         [[(ANN,)], [(ANN, BEN)], [(ANN, ANN, BEN)], [(ANN,), (ANN,), (BEN,), (ANN, BEN)]],
         ids=["first", "two new folders", "one folder twice", "one after the other"],
     )
-    def test_delivered_is_sure_and_new_is_whole_after_each_call(self, disk, tmp_path, groups):
-        store = Maildir(MaildirOptions(root=str(tmp_path / "var" / "mail")))
+    def test_delivered_is_sure_and_new_is_whole_after_each_call(self, disk, make_store, tmp_path, groups):
+        store = make_store(tmp_path / "var" / "mail")
         for mailboxes in groups:
             deliver(disk, store, *mailboxes)
 
         assert sum(map(len, groups)) == len(disk.delivered)
 
-    def test_folders_that_another_process_made_and_did_not_fsync_are_made_sure(self, disk, tmp_path):
+    def test_folders_that_another_process_made_and_did_not_fsync_are_made_sure(self, disk, make_store, tmp_path):
         root = tmp_path / "mail"
-        deliver(disk, Maildir(MaildirOptions(root=str(root))), BEN)
+        deliver(disk, make_store(root), BEN)
         for folder in ("example.org/ann", "example.org/ann/tmp", "example.org/ann/new", "example.org/ann/cur"):
             os.mkdir(str(root / folder), 0o700)
 
-        deliver(disk, Maildir(MaildirOptions(root=str(root))), ANN)
+        deliver(disk, make_store(root), ANN)
 
-    def test_files_are_fsynced_before_any_is_renamed(self, disk, tmp_path):
-        store = Maildir(MaildirOptions(root=str(tmp_path / "mail")))
+    def test_files_are_fsynced_before_any_is_renamed(self, disk, make_store, tmp_path):
+        store = make_store(tmp_path / "mail")
         deliver(disk, store, ANN, BEN)
         disk.calls.clear()
         deliver(disk, store, ANN, BEN)
@@ -203,15 +222,20 @@ class TestGuard:
     The disk notices the mistakes it is there for.
     """
 
-    @pytest.mark.parametrize("module", [maildir, durable])
-    def test_folder_that_is_not_fsynced_is_noticed(self, disk, tmp_path, monkeypatch, module):
-        monkeypatch.setattr(module, "sync_folder", lambda path: None)
+    def test_new_folder_that_is_not_fsynced_is_noticed(self, disk, tmp_path, monkeypatch):
+        monkeypatch.setattr(durable, "sync_folder", lambda path: None)
 
         with pytest.raises(AssertionError, match=r"nothing is sure to lead to"):
             deliver(disk, Maildir(MaildirOptions(root=str(tmp_path / "mail"))), ANN)
 
-    def test_file_that_is_not_fsynced_is_noticed(self, disk, tmp_path, monkeypatch):
-        monkeypatch.setattr(maildir.StagedFile, "sync", lambda staged: None)
+    @pytest.mark.parametrize(
+        ("is_skipped", "what_is_noticed"),
+        [(stat.S_ISDIR, "nothing is sure to lead to"), (stat.S_ISREG, "half a message is in sight")],
+        ids=["folder", "file"],
+    )
+    def test_fsync_that_is_skipped_is_noticed(self, disk, tmp_path, is_skipped, what_is_noticed):
+        def skipping(descriptors):
+            return [None if is_skipped(os.fstat(each).st_mode) else fsync_each([each])[0] for each in descriptors]
 
-        with pytest.raises(AssertionError, match=r"half a message is in sight"):
-            deliver(disk, Maildir(MaildirOptions(root=str(tmp_path / "mail"))), ANN)
+        with pytest.raises(AssertionError, match=what_is_noticed):
+            deliver(disk, Maildir(MaildirOptions(root=str(tmp_path / "mail")), fsync_all=skipping), ANN)

@@ -57,6 +57,7 @@ class Connection(asyncio.BufferedProtocol):
         self._verifications: set[asyncio.Task[None]] = set()
         self._deliveries: set[asyncio.Task[None]] = set()
         self._is_woken = False
+        self._has_waited = False
         self._is_writing_paused = False
         self._is_reading_paused = False
         self._opened = self._last_activity = self._loop.time()
@@ -191,7 +192,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _wake(self) -> None:
         """
-        Somebody settled a recipient: send what can be sent, once for all that are settled in one go.
+        Somebody decided something: go on in the next turn of the loop, once for all that is decided in this one.
         """
         if not self._is_woken:
             self._is_woken = True
@@ -203,6 +204,12 @@ class Connection(asyncio.BufferedProtocol):
             self._react()
         except Exception as error:  # noqa: BLE001 - our own fault, which the client must not pay for with a silent close
             self._apologize(error)
+        if self._verifications and not self._has_waited:
+            # Most verdicts come within one turn of the loop: then all replies to a pipelined group leave together.
+            self._has_waited = True
+            self._wake()
+            return
+        self._has_waited = False
         self._send()
         self._hold_back()
 
@@ -306,7 +313,7 @@ class Connection(asyncio.BufferedProtocol):
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the client gets its reply
             self._report_failure(transaction.transaction_id, f"verifying {recipient.forward_path}", error)
         self._engine.decide(recipient, verdict)
-        self._proceed()
+        self._wake()
 
     def _deliver(self, event: events.ContentCompleted) -> None:
         self._content_ended = self._loop.time()

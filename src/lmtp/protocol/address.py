@@ -8,7 +8,7 @@ Not here: whether anybody lives at an address. Raises `AddressSyntaxError`. RFC 
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from lmtp.protocol.grammar import ADDRESS_LITERAL, DOMAIN, DOT_STRING, PATH
@@ -39,12 +39,17 @@ class Mailbox:
     """The local part without quotes and backslashes, in its own case."""
     domain: str
     """The domain, or an address literal in its brackets; empty for a bare ``postmaster``."""
+    _text: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Written once: each recipient's mailbox is asked for its text by replies, trace fields and log lines.
+        local_part = self.local_part
+        if DOT_STRING.fullmatch(local_part.encode("utf-8", "surrogatepass")) is None:
+            local_part = '"' + _NEEDS_BACKSLASH.sub(r"\\\1", local_part) + '"'
+        object.__setattr__(self, "_text", f"{local_part}@{self.domain}" if self.domain else local_part)
 
     def __str__(self) -> str:
-        local_part = self.local_part
-        if DOT_STRING.fullmatch(local_part.encode()) is None:
-            local_part = '"' + _NEEDS_BACKSLASH.sub(r"\\\1", local_part) + '"'
-        return f"{local_part}@{self.domain}" if self.domain else local_part
+        return self._text
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Mailbox) and self._key == other._key

@@ -1,45 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: PTH100, PTH101, PTH102, PTH112, PTH118, PTH119, PTH120 - one system call per line is what this is about
 """
-What makes files and folders outlive a loss of power: write-back, fsync, and folders that are there to stay.
+Folders that are there to stay: made with the right mode and named on stable storage, all the way down.
 
-A file is safe once it and the folder that names it have been fsynced, and every folder above. Not here: what a store
-puts where (maildir.py). Called by drivers on the writer's threads. Raises OSError. POSIX fsync; RFC 2033 §4.2.
+A file is safe once it and the folder that names it have been fsynced, and every folder above. Not here: files
+(maildir.py), many fsyncs at once (fsync.py). Called by drivers on the writer's threads. Raises OSError.
 """
 
-import ctypes
 import errno
 import os
 import stat
 import threading
-from collections.abc import Callable
 from typing import Final
 
 MAX_REMEMBERED: Final = 100_000
 """Folders remembered; one more and all are forgotten, which costs each two fsyncs at its next delivery."""
-
-_SYNC_FILE_RANGE_WRITE: Final = 2
-
-
-def _find_sync_file_range() -> Callable[[int, int, int, int], int] | None:
-    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
-    if function is None:
-        return None
-    function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
-    return function  # type: ignore[no-any-return]
-
-
-_SYNC_FILE_RANGE: Final = _find_sync_file_range()
-
-
-def start_write_back(descriptor: int) -> None:
-    """
-    Ask the kernel to begin writing a file now, so that several fsyncs wait for the disk together.
-
-    A hint: it makes nothing durable, so neither a system without it nor its failure matters.
-    """
-    if _SYNC_FILE_RANGE is not None:
-        _SYNC_FILE_RANGE(descriptor, 0, 0, _SYNC_FILE_RANGE_WRITE)
 
 
 def sync_folder(path: str) -> None:

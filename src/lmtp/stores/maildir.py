@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lmtp.protocol.outcome import Delivered, Outcome
+from lmtp.protocol.outcome import Deferred, Delivered, Outcome
 from lmtp.stores.base import Copy, deferred_for
-from lmtp.stores.durable import Folders, start_write_back, sync_folder
+from lmtp.stores.durable import Folders
+from lmtp.stores.fsync import FsyncAll, SideBySide, fsync_folders
 from lmtp.stores.paths import PathTemplate
 from lmtp.stores.sweep import FOLDERS, NEW, TMP, Swept, sweep
 
@@ -153,21 +154,24 @@ class StagedFile:
         self.size_bytes = lines.size_bytes
         self.crlf_size_bytes = lines.crlf_size_bytes
 
-    def start_write_back(self) -> None:
+    @property
+    def descriptor(self) -> int:
         """
-        Let the disk begin.
+        The open file, to be fsynced.
         """
-        start_write_back(self._descriptor)
+        return self._descriptor
 
-    def sync(self) -> None:
+    def close(self) -> None:
         """
-        Put the octets on stable storage.
+        Close the file, which has been fsynced.
 
         Raises:
-            OSError: it can't be said that they are there; network file systems may say so only at the close.
+            OSError: network file systems may say only now that octets are not there.
         """
-        os.fsync(self._descriptor)
-        self._close()
+        # Marked as closed first: after a failed close the number may already be somebody else's file.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def publish(self) -> None:
         """
@@ -186,7 +190,7 @@ class StagedFile:
         """
         # What can't be removed now goes with a later sweep; the reason for rolling back is what gets reported.
         with contextlib.suppress(OSError):
-            self._close()
+            self.close()
         with contextlib.suppress(OSError):
             os.unlink(self._tmp_path)
 
@@ -200,12 +204,6 @@ class StagedFile:
     @property
     def _tmp_path(self) -> str:
         return f"{self._maildir}/{TMP}/{self._name}"
-
-    def _close(self) -> None:
-        # Marked as closed first: after a failed close the number may already be somebody else's file.
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
 
 
 def _pieces(copy: Copy) -> Iterator[bytes]:
@@ -228,6 +226,7 @@ class Maildir:
         options: Where and how.
         clock: Seconds since 1970, for names and the age of files.
         host: The name of this host in file names.
+        fsync_all: How a group of files or folders is fsynced.
     """
 
     def __init__(
@@ -236,6 +235,7 @@ class Maildir:
         *,
         clock: Callable[[], float] = time.time,
         host: str | None = None,
+        fsync_all: FsyncAll | None = None,
     ) -> None:
         self._options = options
         self._root = os.path.abspath(options.root)
@@ -244,6 +244,7 @@ class Maildir:
         self._host = _host_in_names(socket.gethostname() if host is None else host)
         self._counter = itertools.count()
         self._folders = Folders(self._root, options.folder_mode)
+        self._fsync_all = fsync_all or SideBySide()
 
     def stage(self, copy: Copy) -> StagedFile:
         """
@@ -270,12 +271,12 @@ class Maildir:
         """
         Fsync all files, rename them into ``new``, fsync each ``new`` once; what happened to each, in order.
         """
-        # Step by step for the whole group, not file by file: the first fsync of a step then writes the file
-        # system's journal for all of them, and the others find little left to do.
-        for one in staged:
-            one.start_write_back()
+        # Step by step for the whole group, not file by file: the disk then gets all fsyncs of a step at once.
         outcomes: list[Outcome] = [Delivered(where=one.path) for one in staged]
-        self._step(StagedFile.sync, staged, outcomes)
+        for index, error in enumerate(self._fsync_all([one.descriptor for one in staged])):
+            if error is not None:
+                outcomes[index] = self._give_up(staged[index], error)
+        self._step(StagedFile.close, staged, outcomes)
         self._step(StagedFile.publish, staged, outcomes)
         self._sync_folders(staged, outcomes)
         return outcomes
@@ -299,20 +300,21 @@ class Maildir:
                 try:
                     step(one)
                 except OSError as error:
-                    self._folders.forget(one.maildir)  # perhaps somebody removed it: look again next time
-                    one.roll_back()
-                    outcomes[index] = deferred_for(error)
+                    outcomes[index] = self._give_up(one, error)
+
+    def _give_up(self, staged: StagedFile, error: OSError) -> Deferred:
+        self._folders.forget(staged.maildir)  # perhaps somebody removed it: look again next time
+        staged.roll_back()
+        return deferred_for(error)
 
     def _sync_folders(self, staged: Sequence[StagedFile], outcomes: list[Outcome]) -> None:
         published = defaultdict(list)
         for index, one in enumerate(staged):
             if isinstance(outcomes[index], Delivered):
                 published[one.new_folder].append(index)
-        for folder, indexes in published.items():
-            try:
-                sync_folder(folder)
-            except OSError as error:
-                for index in indexes:
+        for folder, error in zip(published, fsync_folders(list(published), self._fsync_all), strict=True):
+            if error is not None:
+                for index in published[folder]:
                     staged[index].withdraw()
                     outcomes[index] = deferred_for(error)
 

@@ -20,12 +20,12 @@ from lmtp.protocol.errors import DeliveryError
 from lmtp.protocol.outcome import Deferred, Outcome, refusal_for
 from lmtp.stores.base import Copy, StagedT, Store, deferred_for
 
-THREADS: Final = 8
+THREADS: Final = 2
 """
-So many fsyncs may wait for the disk together. Where one takes 0.2 ms, four threads store as much for a fifth less
-processor time; a slower disk wants more of them, as one flush serves all who wait for it.
+One writes while the other waits for the disk. More would fight for the interpreter's lock: side by side the fsyncs of a
+group are the kernel's business (fsync.py).
 """
-MAX_COPIES: Final = 16
+MAX_COPIES: Final = 32
 """
 Copies of one group, each an open file: the first replies of a transaction with a thousand recipients must not wait
 for the last.
