@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.peers.maildir import Mailbox
-from tests.peers.process import Daemon, Peer, free_port
+from tests.peers.process import Daemon, Peer, free_port, until
 
 COMMAND: Final = str(Path(sys.executable).with_name("lmtp"))
 """The command as it is installed beside this Python."""
@@ -91,6 +91,13 @@ class Agent(Peer):
         """
         lines = (json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{"))
         return [line for line in lines if all(line.get(name) == value for name, value in fields.items())]
+
+    def awaited_log(self, count: int, **fields: object) -> list[dict[str, Any]]:
+        """
+        Return so many lines of that kind; lines are written a moment after what they tell of.
+        """
+        until(lambda: len(self.log(**fields)) >= count, f"{count} log lines with {fields}")
+        return self.log(**fields)
 
     def memory_kib(self, name: str) -> int:
         """

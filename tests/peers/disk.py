@@ -154,7 +154,7 @@ class Judge:
         """How many messages were answered 250, by recipient."""
         self._root = root
         self._disk = Disk(root)
-        self._syncs: dict[int, Snapshot | None] = {}
+        self._syncs: dict[str, Snapshot | None] = {}
 
     def follow(self, steps: Iterable[Step]) -> None:
         """
@@ -188,8 +188,8 @@ class Judge:
 
     def _take_sync(self, step: SyncStart | SyncEnd) -> None:
         if isinstance(step, SyncStart):
-            self._syncs[step.thread] = self._disk.snapshot(step.path)
-        elif snapshot := self._syncs.pop(step.thread):
+            self._syncs[step.key] = self._disk.snapshot(step.path)
+        elif snapshot := self._syncs.pop(step.key, None):
             self._disk.sync(snapshot)
 
     def _check_unseen(self, path: str) -> None:

@@ -72,9 +72,11 @@ class TestClient:
     @pytest.mark.peer("exim4")
     def test_exim_delivers_to_two_recipients_in_one_transaction(self, agent, endpoint, arrived, place):
         exim = Exim(place, endpoint)
-        exim.send(SENDER, USERS[:2], MESSAGE)
+        sender = f"exim-{type(endpoint).__name__}@example.net"
+        exim.send(sender, USERS[:2], MESSAGE)
 
         for user in USERS[:2]:
             assert [STORED_BODY] == [body_of(message) for message in arrived(user)], exim.log()
-        settled = [line for line in agent.log(event="recipient_settled") if line["from"] == f"<{SENDER}>"]
-        assert settled[-1]["transaction"] == settled[-2]["transaction"]
+        settled = agent.awaited_log(2, event="recipient_settled", **{"from": f"<{sender}>"})
+        assert 2 == len(settled)
+        assert 1 == len({line["transaction"] for line in settled})

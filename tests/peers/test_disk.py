@@ -80,6 +80,44 @@ class TestJudge:
         assert judge(*FOLDERS, OPEN, WRITE, SYNC_FILE, RENAME, SYNC_NEW, in_sight, REPLY).broken
 
 
+def by_the_kernel(path, data="0"):
+    """
+    Return the two calls in which the kernel syncs a path for a thread that waits.
+    """
+    request = f"{{aio_data={data}, aio_lio_opcode=IOCB_CMD_FSYNC, aio_fildes={path}}}"
+    event = f"{{data={data}, obj=0x55637fe1b710, res=0, res2=0}}"
+    return f"io_submit(0x7f2e10b8d000, 1, [{request}]) = 1", f"io_getevents(0x7f2e10b8d000, 1, 1, [{event}], NULL) = 1"
+
+
+SUBMIT_FILE, AWAIT_FILE = by_the_kernel(FILE)
+SUBMIT_NEW, AWAIT_NEW = by_the_kernel("7</m/example.org/ann/new>", "0x1")
+
+
+class TestKernelQueue:
+    """
+    A sync the kernel does for a thread covers what was done before it was asked for, once it is known to have ended.
+    """
+
+    def test_counts_as_a_sync_when_it_has_ended(self):
+        lines = (*FOLDERS, OPEN, WRITE, SUBMIT_FILE, AWAIT_FILE, RENAME, SUBMIT_NEW, AWAIT_NEW, REPLY)
+
+        assert [] == judge(*lines).broken
+
+    @pytest.mark.parametrize("missing", [SUBMIT_FILE, AWAIT_FILE, SUBMIT_NEW, AWAIT_NEW])
+    def test_counts_for_nothing_when_half_of_it_is_missing(self, missing):
+        lines = (*FOLDERS, OPEN, WRITE, SUBMIT_FILE, AWAIT_FILE, RENAME, SUBMIT_NEW, AWAIT_NEW, REPLY)
+
+        assert judge(*(line for line in lines if line != missing)).broken
+
+    def test_counts_for_nothing_when_the_disk_failed(self):
+        failed = AWAIT_FILE.replace("res=0", "res=-5")
+
+        assert judge(*FOLDERS, OPEN, WRITE, SUBMIT_FILE, failed, RENAME, SUBMIT_NEW, AWAIT_NEW, REPLY).broken
+
+    def test_covers_nothing_done_after_it_was_asked_for(self):
+        assert judge(*FOLDERS, OPEN, SUBMIT_FILE, WRITE, AWAIT_FILE, RENAME, SUBMIT_NEW, AWAIT_NEW, REPLY).broken
+
+
 class TestCallsThatTakeTime:
     """
     Between its two lines a call may have happened or not: the cautious reading counts.

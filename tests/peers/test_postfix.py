@@ -60,16 +60,26 @@ def scene(shared_place):
             postfix.send(sender, [FINE, UNKNOWN, BROKEN], message)
         until(lambda: all(agent.mailbox(sender).files() for sender in messages), "every bounce")
         postfix.until_deferred(len(messages))
-        seen = Scene(messages, agent, postfix.queue(), agent.mailbox(BROKEN).messages(), tries_of(agent))
+        seen = Scene(
+            messages, agent, postfix.queue(), agent.mailbox(BROKEN).messages(), tries_of(agent, 3 * len(messages))
+        )
         obstacle.unlink()
         postfix.retry()
         postfix.until_empty()
         yield seen
 
 
-def tries_of(agent):
-    tries = agent.log(event="recipient_settled") + agent.log(event="recipient_refused")
-    return [line for line in tries if line["to"].strip("<>") in {FINE, UNKNOWN, BROKEN}]
+def tries_of(agent, count):
+    """
+    Wait for the log lines about the three recipients, those about bounces put aside.
+    """
+
+    def tries():
+        lines = agent.log(event="recipient_settled") + agent.log(event="recipient_refused")
+        return [line for line in lines if line["to"].strip("<>") in {FINE, UNKNOWN, BROKEN}]
+
+    until(lambda: len(tries()) >= count, f"{count} log lines")
+    return tries()
 
 
 def sent_and_stored(scene, messages):

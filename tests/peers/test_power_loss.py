@@ -4,6 +4,7 @@ The power fails at every step of a recorded run: nothing answered 250 is lost, n
 """
 
 import os
+import re
 import signal
 import threading
 from collections import Counter
@@ -61,6 +62,7 @@ class TestPowerLoss:
         os.kill(agent.pid, signal.SIGTERM)
         until(lambda: has_ended(recording, agent.pid), "the recording to end")
 
+        assert {"fsync(", "io_submit("} <= set(re.findall(r"\w+\(", recording.read_text(errors="replace")))
         judge = Judge(agent.maildir)
         judge.follow(read(recording))
         assert [] == judge.broken

@@ -16,7 +16,7 @@ OPTIONS: Final = ("-D", "-f", "-y", "-s", "4096", "--seccomp-bpf", "-e", "signal
 """``-D`` leaves the server our own child, ``-y`` shows the path of each descriptor."""
 CALLS: Final = (
     "open,openat,creat,mkdir,mkdirat,write,writev,pwrite64,pwritev,sendto,sendmsg,"
-    "fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat"
+    "fsync,fdatasync,io_submit,io_getevents,rename,renameat,renameat2,link,linkat,unlink,unlinkat"
 )
 
 
@@ -80,10 +80,10 @@ class Unlink:
 @dataclass(frozen=True, slots=True)
 class SyncStart:
     """
-    A thread began to sync a file or a folder.
+    A file or a folder began to be synced, by a thread or by the kernel for one.
     """
 
-    thread: int
+    key: str
     path: str
 
 
@@ -93,7 +93,7 @@ class SyncEnd:
     It succeeded.
     """
 
-    thread: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,9 @@ _RESULT: Final = re.compile(r"\) += (?P<result>\d+)(?:<.*>)?$")
 _UNFINISHED: Final = "<unfinished ...>"
 _DESCRIPTOR: Final = re.compile(r"\d+<(?P<path>[^>]*)>")
 _PATH: Final = re.compile(r'(?:(?:AT_FDCWD|\d+)<(?P<folder>[^>]*)>, )?"(?P<path>[^"]*)"')
+_QUEUE: Final = re.compile(r"0x[0-9a-f]+")
+_REQUEST: Final = re.compile(r"aio_data=(?P<data>\w+), aio_lio_opcode=IOCB_CMD_FSYNC, aio_fildes=\d+<(?P<path>[^>]*)>")
+_EVENT: Final = re.compile(r"data=(?P<data>\w+), obj=\w+, res=0,")
 _ACKNOWLEDGEMENT: Final = re.compile(r"250 2\.0\.0 <([^>]+)>")
 
 
@@ -140,30 +143,32 @@ def steps_of(lines: Iterable[str]) -> Iterator[Step]:
     for line in lines:
         if resumed := _RESUMED.match(line):
             arguments = unfinished.pop(resumed["thread"], "") + resumed["rest"]
-            yield from _ended(int(resumed["thread"]), resumed["call"], arguments)
+            yield from _ended(resumed["thread"], resumed["call"], arguments)
         elif found := _LINE.match(line):
-            thread, call, arguments = int(found["thread"]), found["call"], found["arguments"]
+            thread, call, arguments = found["thread"], found["call"], found["arguments"]
             yield from _began(thread, call, arguments)
             if arguments.endswith(_UNFINISHED):
-                unfinished[found["thread"]] = arguments.removesuffix(_UNFINISHED)
+                unfinished[thread] = arguments.removesuffix(_UNFINISHED)
             else:
                 yield from _ended(thread, call, arguments)
 
 
-def _began(thread: int, call: str, arguments: str) -> Iterator[Step]:
+def _began(thread: str, call: str, arguments: str) -> Iterator[Step]:
     if call in {"fsync", "fdatasync"}:
         yield SyncStart(thread, _descriptor(arguments))
+    elif call == "io_submit":
+        for request in _REQUEST.finditer(arguments):
+            yield SyncStart(f"{_queue(arguments)} {request['data']}", request["path"])
     elif call in {"write", "writev", "sendto", "sendmsg"} and not _descriptor(arguments).startswith("/"):
         yield from map(Acknowledge, _ACKNOWLEDGEMENT.findall(arguments))
 
 
-def _ended(thread: int, call: str, arguments: str) -> Iterator[Step]:
+def _ended(thread: str, call: str, arguments: str) -> Iterator[Step]:
     result = _RESULT.search(arguments)
     if result is None:
         return
+    yield from _synced(thread, call, arguments)
     match call:
-        case "fsync" | "fdatasync":
-            yield SyncEnd(thread)
         case "open" | "openat" | "creat" if "O_CREAT" in arguments or call == "creat":
             yield Create(_paths(arguments)[0])
         case "mkdir" | "mkdirat":
@@ -178,12 +183,28 @@ def _ended(thread: int, call: str, arguments: str) -> Iterator[Step]:
             yield Unlink(_paths(arguments)[0])
 
 
+def _synced(thread: str, call: str, arguments: str) -> Iterator[Step]:
+    if call in {"fsync", "fdatasync"}:
+        yield SyncEnd(thread)
+    elif call == "io_getevents":
+        for event in _EVENT.finditer(arguments):
+            yield SyncEnd(f"{_queue(arguments)} {event['data']}")
+
+
 def _descriptor(arguments: str) -> str:
     """
     Return the path behind the first argument; of a socket, what strace calls it.
     """
     found = _DESCRIPTOR.match(arguments)
     return found["path"] if found else ""
+
+
+def _queue(arguments: str) -> str:
+    """
+    Return the kernel queue that is the first argument.
+    """
+    found = _QUEUE.match(arguments)
+    return found[0] if found else ""
 
 
 def _paths(arguments: str) -> list[str]:
