@@ -58,7 +58,7 @@ fuzz: ## the fuzz target of the engine, five minutes
 	  && .venv-fuzz/bin/python -m pip install -q --disable-pip-version-check --group fuzz -e . && touch .venv-fuzz/.ready; }
 	.venv-fuzz/bin/python fuzz/fuzz_engine.py -max_total_time=300 -print_final_stats=1
 
-bench: .venv/.ready ## messages a second beside Dovecot; needs Dovecot's LMTP server and some twenty minutes
+bench: .venv/.ready ## messages a second beside Dovecot; needs root, Dovecot's LMTP server and a quiet machine
 	$(BIN)/python -m bench.run
 
 docs: .venv/.ready ## write into the manual what the code says
