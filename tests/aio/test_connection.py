@@ -203,6 +203,42 @@ class TestHandler:
             assert ["550"] == await client.read_codes(1)
         assert isinstance(recorder.of(observed.HandlerFailed)[0].error, lmtp.LocalProtocolError)
 
+    @pytest.mark.parametrize("nonsense", [None, "250", lmtp.Accepted()])
+    async def test_that_settles_with_nonsense_defers_those_it_left(self, start, recorder, nonsense):
+        class Nonsensical:
+            async def deliver(self, transaction):
+                transaction.recipients[0].settle(nonsense)
+
+        async with start(Nonsensical()) as server:
+            client = await server.connect()
+            await client.open_transaction("ann", "bob")
+            client.send("hello", ".")
+
+            assert ["451", "451"] == await client.read_codes(2)
+            assert ["250"] == await client.say("NOOP")
+        assert isinstance(recorder.of(observed.HandlerFailed)[0].error, lmtp.LocalProtocolError)
+
+    async def test_that_awaits_what_somebody_cancelled_defers_those_it_left(self, start, recorder):
+        class Unlucky(Inbox):
+            async def verify(self, recipient, transaction):
+                if recipient.forward_path.mailbox.local_part == "bob":
+                    raise asyncio.CancelledError
+                return lmtp.Accepted()
+
+            async def deliver(self, transaction):
+                raise asyncio.CancelledError
+
+        async with start(Unlucky()) as server:
+            client = await server.connect()
+            await client.say("LHLO x", "MAIL FROM:<>")
+
+            assert ["250", "451", "354"] == await client.say("RCPT TO:<ann@x>", "RCPT TO:<bob@x>", "DATA")
+
+            client.send("hello", ".")
+
+            assert ["451"] == await client.read_codes(1)
+        assert ["verifying <bob@x>", "delivering"] == [each.doing for each in recorder.of(observed.HandlerFailed)]
+
     async def test_state_of_one_transaction_does_not_reach_the_next(self, start):
         inbox = Inbox()
         async with start(inbox) as server:
@@ -272,6 +308,17 @@ class TestVerification:
             assert ["250", "250", "451", "503"] == await client.say("LHLO x", "MAIL FROM:<>", "RCPT TO:<ann@x>", "DATA")
         assert 1 == len(recorder.of(observed.HandlerFailed))
 
+    async def test_that_says_nonsense_defers_the_recipient(self, start, recorder):
+        class Nonsensical(Inbox):
+            async def verify(self, recipient, transaction):
+                return None
+
+        async with start(Nonsensical()) as server:
+            client = await server.connect()
+
+            assert ["250", "250", "451", "250"] == await client.say("LHLO x", "MAIL FROM:<>", "RCPT TO:<ann@x>", "NOOP")
+        assert 1 == len(recorder.of(observed.HandlerFailed))
+
     async def test_driver_says_with_which_status_it_could_not_tell(self, start, recorder):
         class Down(Inbox):
             async def verify(self, recipient, transaction):
@@ -339,6 +386,24 @@ class TestDeadlines:
             assert "421 4.4.2 Waited too long, closing\r\n" == await client.read_to_end()
         assert [] == inbox.transactions
         assert 1 == len(recorder.of(observed.TransactionAborted))
+
+    async def test_shorter_deadline_holds_from_when_it_applies(self, start, clock):
+        async with start(Inbox(), deadlines=lmtp.Deadlines(content_seconds=10)) as server:
+            client = await server.connect()
+            await client.open_transaction("ann")
+            await clock.advance(11)
+
+            assert (await client.read_to_end()).startswith("421 4.4.2")
+
+    async def test_half_a_command_buys_no_time(self, start, clock):
+        async with start(Inbox(), deadlines=lmtp.Deadlines(command_seconds=10)) as server:
+            client = await server.connect()
+            for octet in b"HEL":
+                client.writer.write(bytes([octet]))
+                await clock.advance(0)
+                await clock.advance(4)
+
+            assert (await client.read_to_end()).startswith("421 4.4.2")
 
     async def test_client_does_not_pay_for_a_slow_handler(self, start, clock):
         may_go_on = asyncio.Event()
@@ -438,6 +503,48 @@ class TestObserver:
 
         assert [("<bob@example.org>",)] == [event.forward_paths for event in recorder.of(observed.RepliesLost)]
         assert 2 == len(recorder.of(observed.RecipientSettled)), "what was delivered is still told"
+
+    async def test_is_told_also_of_replies_held_behind_another(self, start, recorder):
+        started, may_go_on = asyncio.Event(), asyncio.Event()
+
+        class Reversed:
+            async def deliver(self, transaction):
+                transaction.recipients[1].settle(lmtp.Delivered())
+                started.set()
+                await may_go_on.wait()
+                transaction.recipients[0].settle(lmtp.Delivered())
+
+        async with start(Reversed()) as server:
+            client = await server.connect()
+            await client.open_transaction("ann", "bob")
+            client.send("hello", ".")
+            await started.wait()
+            client.writer.write_eof()
+            while not recorder.of(observed.RepliesLost):
+                await asyncio.sleep(0)
+            client.writer.transport.abort()
+            may_go_on.set()
+
+        assert [("<ann@example.org>", "<bob@example.org>")] == [
+            event.forward_paths for event in recorder.of(observed.RepliesLost)
+        ]
+
+    async def test_is_told_of_a_message_refused_for_the_size_it_was_said_to_have(self, start, recorder):
+        async with start(Inbox()) as server:
+            client = await server.connect()
+
+            assert ["250", "552"] == await client.say("LHLO x", "MAIL FROM:<ann@x> SIZE=99999999")
+        [refused] = recorder.of(observed.TransactionRefused)
+
+        assert ("<ann@x>", 552) == (refused.reverse_path, refused.reply.code)
+
+    async def test_is_told_of_recipients_beyond_the_limit(self, start, recorder):
+        async with start(Inbox(), limits=lmtp.Limits(recipients=100)) as server:
+            client = await server.connect()
+            await client.say("LHLO x", "MAIL FROM:<>", *(f"RCPT TO:<u{number}@x>" for number in range(101)))
+        [refused] = recorder.of(observed.RecipientRefused)
+
+        assert ("<u100@x>", 452) == (refused.forward_path, refused.reply.code)
 
     async def test_is_told_what_was_refused(self, start, recorder):
         async with start(Inbox()) as server:

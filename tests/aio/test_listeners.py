@@ -6,6 +6,7 @@ Endpoints as people write them, and Unix sockets as they are found and left.
 import os
 import socket
 import stat
+import threading
 
 import pytest
 
@@ -100,6 +101,37 @@ class TestUnixSocket:
 
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(str(path))
+
+    def test_is_given_to_one_of_two_servers_that_start_at_once(self, tmp_path):
+        path = tmp_path / "a.sock"
+        outcomes = []
+
+        def start():
+            try:
+                outcomes.append(open_unix_socket(UnixEndpoint(str(path))))
+            except OSError as error:
+                outcomes.append(error)
+
+        threads = [threading.Thread(target=start) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        opened = [outcome for outcome in outcomes if isinstance(outcome, socket.socket)]
+        for each in opened:
+            each.close()
+
+        assert 1 == len(opened)
+        assert [path] == list(tmp_path.iterdir())
+
+    def test_may_have_the_longest_path_there_is(self, tmp_path):
+        folder = tmp_path / ("x" * (107 - len(str(tmp_path)) - 1 - 8))
+        folder.mkdir()
+        path = folder / "a.sock7"
+        with open_unix_socket(UnixEndpoint(str(path))), socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+
+        assert 107 == len(str(path))
 
     def test_never_replaces_what_is_no_socket(self, tmp_path):
         path = tmp_path / "a.sock"

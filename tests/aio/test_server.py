@@ -139,6 +139,27 @@ class TestEnd:
 
             assert "421 4.3.2 Shutting down\r\n" == await client.read_to_end()
 
+    async def test_drain_says_whether_each_came_to_its_own_end(self, start):
+        async with start(Waiting(), deadlines=lmtp.Deadlines(drain_seconds=0.01)) as server:
+            assert await server.drain()
+
+        async with start(Waiting(), deadlines=lmtp.Deadlines(drain_seconds=0.01)) as server:
+            client = await server.connect()
+            await client.open_transaction("ann")
+
+            assert not await server.drain()
+
+    async def test_stop_cuts_a_client_that_does_not_read(self, start, recorder):
+        async with start(Inbox(), deadlines=lmtp.Deadlines(closing_seconds=3600)) as server:
+            client = await server.connect()
+            client.writer.transport.pause_reading()
+            client.writer.write(b"LHLO x\r\n" + b"HELP\r\n" * 50_000)
+            while not recorder.of(observed.SessionOpened):
+                await asyncio.sleep(0)
+            await server.stop(0.01)
+
+        assert 1 == len(recorder.of(observed.SessionClosed))
+
     async def test_socket_is_gone_afterwards(self, start, tmp_path):
         async with start(Inbox()):
             assert (tmp_path / "lmtp.sock").exists()

@@ -27,10 +27,11 @@ from lmtp.observe.events import (
     SessionOpened,
     SessionRefused,
     TransactionAborted,
+    TransactionRefused,
     Warned,
 )
 from lmtp.protocol.outcome import Deferred, Delivered, Failed, reply_for
-from lmtp.protocol.reply import TOO_MANY_CONNECTIONS, UNKNOWN_COMMAND
+from lmtp.protocol.reply import TOO_BIG, TOO_MANY_CONNECTIONS, UNKNOWN_COMMAND
 from lmtp.telemetry.logs import LogObserver, event_name, keys_of, level_of
 
 
@@ -75,6 +76,7 @@ EXAMPLES = [
         reply=reply_for(Failed("5.1.1"), "<ann@example.org>"),
     ),
     settled(),
+    TransactionRefused(session_id="s1", reverse_path="<bob@example.net>", reply=TOO_BIG),
     TransactionAborted(session_id="s1", transaction_id="s1.1", reason="reset"),
     RepliesLost(session_id="s1", transaction_id="s1.1", forward_paths=("<ann@x>", "<bob@x>")),
     HandlerFailed(session_id="s1", transaction_id="s1.1", doing="deliver", error=raised()),
@@ -145,6 +147,7 @@ class TestLevels:
             (settled(Failed()), LogLevel.WARNING),
             (EXAMPLES[6], LogLevel.INFO),
             (SessionOpened(session_id="s", peer="p", endpoint="e"), LogLevel.DEBUG),
+            (TransactionRefused(session_id="s", reverse_path="<>", reply=TOO_BIG), LogLevel.WARNING),
             (Warned(subject="s", detail="d"), LogLevel.WARNING),
             (HandlerFailed(session_id="s", transaction_id="t", doing="d", error=raised()), LogLevel.ERROR),
         ],

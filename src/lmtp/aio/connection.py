@@ -8,16 +8,16 @@ flow back both ways and tells the observer; every decision about the protocol is
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from lmtp.aio.handler import VerifiesRecipients
+from lmtp.aio.reporter import Reporter
 from lmtp.aio.session import Session, Transaction
 from lmtp.aio.spool import Spool
-from lmtp.observe import events as observed
 from lmtp.protocol import events, reply
 from lmtp.protocol.envelope import Recipient
 from lmtp.protocol.errors import DeliveryError, LocalProtocolError
-from lmtp.protocol.outcome import Accepted, Deferred, Failed, Verdict, refusal_for
+from lmtp.protocol.outcome import Accepted, Deferred, refusal_for
 from lmtp.protocol.phases import PHASES, Phase, Wait
 from lmtp.protocol.reply import Reply
 from lmtp.protocol.server import ServerConnection
@@ -38,11 +38,11 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, server: "Server", endpoint: str) -> None:
         self._server = server
         self._settings = server.settings
-        self._observer = server.observer
         self._loop = asyncio.get_running_loop()
         self._session = Session(
             server.next_session_id(), endpoint, "", "", server.settings.server_name, server.settings.dialect.name
         )
+        self._report = Reporter(self._session, server.observer)
         self._engine = ServerConnection(
             server.settings.server_name,
             dialect=server.settings.dialect,
@@ -58,6 +58,7 @@ class Connection(asyncio.BufferedProtocol):
         self._deliveries: set[asyncio.Task[None]] = set()
         self._is_woken = False
         self._has_waited = False
+        self._has_client_left = False
         self._is_writing_paused = False
         self._is_reading_paused = False
         self._opened = self._last_activity = self._loop.time()
@@ -82,11 +83,7 @@ class Connection(asyncio.BufferedProtocol):
         if refusal is not None:
             self._turn_away(transport, refusal)
             return
-        self._observer.observe(
-            observed.SessionOpened(
-                session_id=self._session.session_id, peer=self._session.peer, endpoint=self._session.endpoint
-            )
-        )
+        self._report.opened()
         self._watch()
         self._proceed()
 
@@ -94,9 +91,7 @@ class Connection(asyncio.BufferedProtocol):
         transport.write(bytes(refusal))
         transport.close()
         self._transport = None
-        self._observer.observe(
-            observed.SessionRefused(session_id=self._session.session_id, peer=self._session.peer, reply=refusal)
-        )
+        self._report.turned_away(refusal)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's shape
         """
@@ -108,7 +103,8 @@ class Connection(asyncio.BufferedProtocol):
         """
         Let the engine have what came in.
         """
-        self._last_activity = self._loop.time()
+        if self._engine.phase is Phase.CONTENT:
+            self._last_activity = self._loop.time()  # half a command is no activity: only a reply to a whole one is
         self._engine.receive_data(self._server.input_buffer[:nbytes])
         self._proceed()
 
@@ -116,6 +112,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         The client has said all it will; what is owed to it is still sent before we close.
         """
+        self._report_lost_replies()
         self._engine.receive_eof()
         self._proceed()
         return True
@@ -137,14 +134,11 @@ class Connection(asyncio.BufferedProtocol):
         self._report_lost_replies()
         self._engine.receive_reset()
         self._proceed()
-        self._observer.observe(
-            observed.SessionClosed(
-                session_id=self._session.session_id,
-                reason=self._reason,
-                doing=doing,
-                transactions=self._transactions,
-                seconds=self._loop.time() - self._opened,
-            )
+        self._report.closed(
+            reason=self._reason,
+            doing=doing,
+            transactions=self._transactions,
+            seconds=self._loop.time() - self._opened,
         )
         if not self._deliveries:
             self._server.dismiss(self)
@@ -212,6 +206,7 @@ class Connection(asyncio.BufferedProtocol):
         self._has_waited = False
         self._send()
         self._hold_back()
+        self._hasten()
 
     def _react(self) -> None:
         while happened := self._engine.next_events():
@@ -222,11 +217,9 @@ class Connection(asyncio.BufferedProtocol):
         """
         Answer whatever is owed and close; what the engine reports of that has nobody left to be reported to.
         """
-        transaction_id = ""
         if self._transaction is not None:
-            transaction_id = self._transaction.transaction_id
             self._transaction.content.release()
-        self._report_failure(transaction_id, "handling the session", error)
+        self._report.failed(self._transaction, "handling the session", error)
         self._engine.close(reply.INTERNAL_ERROR)
         self._reason = str(reply.INTERNAL_ERROR)
         self._engine.next_events()
@@ -304,15 +297,16 @@ class Connection(asyncio.BufferedProtocol):
         task.add_done_callback(self._verifications.discard)
 
     async def _ask(self, verifier: VerifiesRecipients, recipient: Recipient, transaction: Transaction) -> None:
-        verdict: Verdict = Deferred("4.3.0")
         try:
             async with asyncio.timeout(self._settings.deadlines.verify_seconds):
                 verdict = await verifier.verify(recipient, transaction)
+            self._engine.decide(recipient, verdict)
         except DeliveryError as error:
-            verdict = refusal_for(error)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises, the client gets its reply
-            self._report_failure(transaction.transaction_id, f"verifying {recipient.forward_path}", error)
-        self._engine.decide(recipient, verdict)
+            self._engine.decide(recipient, refusal_for(error))
+        except _FAULTS as error:
+            _reraise_if_ours(error)
+            self._report.failed(transaction, f"verifying {recipient.forward_path}", error)
+            self._engine.decide(recipient, Deferred("4.3.0"))
         self._wake()
 
     def _deliver(self, event: events.ContentCompleted) -> None:
@@ -327,8 +321,9 @@ class Connection(asyncio.BufferedProtocol):
             async with asyncio.timeout(self._settings.deadlines.delivery_seconds):
                 await self._server.handler.deliver(transaction)
             _complain_of(transaction.envelope.unsettled)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises, each recipient gets its reply
-            self._report_failure(transaction.transaction_id, "delivering", error)
+        except _FAULTS as error:
+            _reraise_if_ours(error)
+            self._report.failed(transaction, "delivering", error)
         finally:
             self._finish_delivery(transaction)
 
@@ -348,6 +343,16 @@ class Connection(asyncio.BufferedProtocol):
     def _watch(self) -> None:
         wait = self._settings.deadlines.seconds_for(self._wait)
         self._timer = self._loop.call_at(self._last_activity + wait, self._ring)
+
+    def _hasten(self) -> None:
+        """
+        Ring earlier when what the session waits for now has a shorter deadline than what it waited for.
+        """
+        if self._transport is not None and self._timer is not None:
+            due = self._last_activity + self._settings.deadlines.seconds_for(self._wait)
+            if due < self._timer.when():
+                self._timer.cancel()
+                self._watch()
 
     @property
     def _wait(self) -> Wait:
@@ -373,81 +378,37 @@ class Connection(asyncio.BufferedProtocol):
 
     # What the observer is told.
 
+    def _report_transaction_refused(self, event: events.TransactionRefused) -> None:
+        self._report.transaction_refused(event.reverse_path, event.reply)
+
     def _report_decision(self, event: events.RecipientDecided) -> None:
-        verdict = event.recipient.verdict
-        if not isinstance(verdict, Deferred | Failed):
-            return
-        transaction = self._open
-        self._observer.observe(
-            observed.RecipientRefused(
-                session_id=self._session.session_id,
-                transaction_id=transaction.transaction_id,
-                reverse_path=str(transaction.reverse_path),
-                forward_path=str(event.recipient.forward_path),
-                verdict=verdict,
-                reply=event.reply,
-            )
-        )
+        self._report.recipient_decided(self._open, event)
 
     def _report_outcome(self, event: events.RecipientSettled) -> None:
-        transaction = self._open
-        outcome = event.recipient.outcome
-        assert outcome is not None, "the engine reports it settled"  # noqa: S101
-        self._observer.observe(
-            observed.RecipientSettled(
-                session_id=self._session.session_id,
-                transaction_id=transaction.transaction_id,
-                reverse_path=str(transaction.reverse_path),
-                forward_path=str(event.recipient.forward_path),
-                size_bytes=transaction.envelope.size_bytes,
-                outcome=outcome,
-                reply=event.reply,
-                seconds=self._loop.time() - self._content_ended,
-            )
-        )
+        self._report.recipient_settled(self._open, event, self._loop.time() - self._content_ended)
 
     def _report_abort(self, event: events.TransactionAborted) -> None:
         transaction = self._open
         transaction.content.release()
         self._transaction = None
-        self._observer.observe(
-            observed.TransactionAborted(
-                session_id=self._session.session_id,
-                transaction_id=transaction.transaction_id,
-                reason=event.reason,
-            )
-        )
+        self._report.transaction_aborted(transaction, event.reason)
 
-    def _report_refusal(self, event: events.CommandRefused) -> None:
-        command = event.line.decode("ascii", "backslashreplace")
-        self._observer.observe(
-            observed.CommandRefused(session_id=self._session.session_id, command=command, reply=event.reply)
-        )
-
-    def _report_failure(self, transaction_id: str, doing: str, error: Exception) -> None:
-        self._observer.observe(
-            observed.HandlerFailed(
-                session_id=self._session.session_id,
-                transaction_id=transaction_id,
-                doing=doing,
-                error=error,
-            )
-        )
+    def _report_command(self, event: events.CommandRefused) -> None:
+        self._report.command_refused(event.line, event.reply)
 
     def _report_lost_replies(self) -> None:
-        if self._transaction is None or self._engine.phase is not Phase.REPLYING:
-            return
-        self._observer.observe(
-            observed.RepliesLost(
-                session_id=self._session.session_id,
-                transaction_id=self._transaction.transaction_id,
-                forward_paths=tuple(str(each.forward_path) for each in self._transaction.envelope.unsettled),
-            )
-        )
+        """
+        Name the recipients whose replies can't reach the client; not again when the connection breaks after its end.
+        """
+        unanswered = self._engine.unanswered
+        if unanswered and not self._has_client_left:
+            self._has_client_left = True
+            self._report.replies_lost(self._open, unanswered)
 
     _REACTIONS: ClassVar[Mapping[type[events.Event], Callable[["Connection", Any], None]]] = {
         events.ClientGreeted: _greeted,
         events.TransactionOpened: _open_transaction,
+        events.TransactionRefused: _report_transaction_refused,
         events.RecipientOffered: _verify,
         events.RecipientDecided: _report_decision,
         events.ContentStarted: _ignore,
@@ -457,10 +418,23 @@ class Connection(asyncio.BufferedProtocol):
         events.RecipientSettled: _report_outcome,
         events.TransactionAnswered: _close_transaction,
         events.TransactionAborted: _report_abort,
-        events.CommandRefused: _report_refusal,
+        events.CommandRefused: _report_command,
         events.SessionEnded: _end_session,
     }
     """What is done about each event of the engine."""
+
+
+_FAULTS: Final = (Exception, asyncio.CancelledError)
+"""Whatever a handler raises, each recipient gets its reply; also when it awaits a task that somebody cancelled."""
+
+
+def _reraise_if_ours(error: Exception | asyncio.CancelledError) -> None:
+    """
+    Let a cancellation through that was meant for our task.
+    """
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
 
 
 def _complain_of(forgotten: list[Recipient]) -> None:

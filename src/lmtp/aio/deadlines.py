@@ -30,7 +30,7 @@ class Deadlines:
     """For the outcomes of a transaction, before 451 (RFC 5321 §4.5.3.2.6: a client waits 10 minutes)."""
     closing_seconds: float = 30
     """For the client to take our last replies, before the connection is cut."""
-    drain_seconds: float = 60
+    drain_seconds: float = 30
     """For open transactions to end when the server shuts down, before they are answered 421."""
 
     def __post_init__(self) -> None:

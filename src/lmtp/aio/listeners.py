@@ -9,13 +9,14 @@ Not here: what happens on a connection. Raises ValueError for a bad endpoint, OS
 import asyncio
 import contextlib
 import errno
+import fcntl
 import grp
 import ipaddress
 import os
 import pwd
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -148,8 +149,26 @@ def open_unix_socket(endpoint: UnixEndpoint) -> socket.socket:
     Raises:
         OSError: it can't be made, or somebody listens there already.
     """
-    _refuse_if_served(endpoint.path)
-    unfinished = Path(f"{endpoint.path}.{os.getpid()}")
+    path = Path(endpoint.path)
+    with _alone_in(path.parent):
+        _refuse_if_served(endpoint.path)
+        return _make_unix_socket(endpoint, path.with_name(f".{os.getpid()}"))
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """
+    Keep other servers from looking and putting their sockets there while we do; the lock leaves no file behind.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_unix_socket(endpoint: UnixEndpoint, unfinished: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         unfinished.unlink(missing_ok=True)

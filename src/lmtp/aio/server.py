@@ -10,6 +10,7 @@ can't be opened.
 """
 
 import asyncio
+import errno
 import itertools
 import socket
 import time
@@ -118,15 +119,19 @@ class Server:
         try:
             opened = await listen(endpoint, lambda: Connection(self, str(endpoint)))
         except OSError as error:
-            raise OSError(error.errno, f"can't listen at {endpoint}: {error.strerror or error}") from error
+            number = error.errno or errno.EINVAL
+            raise OSError(number, f"can't listen at {endpoint}: {error.strerror or error}") from error
         listener = _Listener(endpoint, opened)
         self._listeners.append(listener)
         for address in listener.addresses:
             self.observer.observe(observed.ListenerOpened(endpoint=address))
 
-    async def drain(self) -> None:
+    async def drain(self) -> bool:
         """
         Answer newcomers 421, let open transactions come to their end, then close; those that take too long get 421.
+
+        Returns:
+            Whether each came to its own end.
         """
         if not self._is_draining:
             self._is_draining = True
@@ -138,18 +143,23 @@ class Server:
                 await self._all_gone.wait()
         except TimeoutError:
             await self.stop()
+            return False
         await self._close_listeners()
+        return True
 
-    async def stop(self) -> None:
+    async def stop(self, patience_seconds: float | None = None) -> None:
         """
         Close every connection now; what has been answered is sent, what has not is deferred.
+
+        Args:
+            patience_seconds: How long clients may take to read that; by default the deadline for closing.
         """
         self._is_draining = True
         await self._close_listeners()
         for connection in list(self._connections):
             connection.stop()
         try:
-            async with asyncio.timeout(self.settings.deadlines.closing_seconds):
+            async with asyncio.timeout(patience_seconds or self.settings.deadlines.closing_seconds):
                 await self._all_gone.wait()
         except TimeoutError:
             for connection in list(self._connections):

@@ -93,6 +93,20 @@ class CommandRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionRefused:
+    """
+    A message was refused at MAIL, for all its recipients: the client said how big it is.
+    """
+
+    session_id: str
+    """Names the session."""
+    reverse_path: str
+    """Whom the message is from."""
+    reply: Reply
+    """What the client was told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientRefused:
     """
     A recipient was not accepted at RCPT.
@@ -153,7 +167,7 @@ class TransactionAborted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepliesLost:
     """
-    The client left before these replies could be sent: it will try these recipients again (RFC 1047).
+    The client closed its side before these replies were sent: perhaps it will try these recipients again (RFC 1047).
     """
 
     session_id: str
@@ -209,6 +223,7 @@ Event = (
     | SessionRefused
     | SessionClosed
     | CommandRefused
+    | TransactionRefused
     | RecipientRefused
     | RecipientSettled
     | TransactionAborted

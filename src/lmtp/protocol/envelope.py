@@ -53,7 +53,7 @@ class Recipient:
         Too late for a recipient that was abandoned: the client has been told to try again, so nothing happens.
 
         Raises:
-            LocalProtocolError: there is no content yet, or it has been settled before.
+            LocalProtocolError: there is no content yet, it has been settled before, or this is no outcome.
         """
         if not self.is_abandoned:
             self._settle(self, outcome)

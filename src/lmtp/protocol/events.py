@@ -8,6 +8,7 @@ into pieces; only how many `ContentReceived` carry a content may differ, and how
 
 from dataclasses import dataclass
 
+from lmtp.protocol.address import ReversePath
 from lmtp.protocol.envelope import Envelope, Recipient
 from lmtp.protocol.outcome import Refusal
 from lmtp.protocol.reply import Reply
@@ -31,6 +32,18 @@ class TransactionOpened:
 
     envelope: Envelope
     """The envelope, without recipients yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRefused:
+    """
+    MAIL was well-formed and in its place, and not granted.
+    """
+
+    reverse_path: ReversePath
+    """Whom the message is from."""
+    reply: Reply
+    """What the client was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +169,7 @@ class SessionEnded:
 Event = (
     ClientGreeted
     | TransactionOpened
+    | TransactionRefused
     | RecipientOffered
     | RecipientDecided
     | ContentStarted

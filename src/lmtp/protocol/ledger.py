@@ -16,11 +16,13 @@ class Slot:
     The place of one reply.
     """
 
-    __slots__ = ("reply",)
+    __slots__ = ("is_released", "reply")
 
     def __init__(self) -> None:
         self.reply: Reply | None = None
         """The reply, once it is known."""
+        self.is_released = False
+        """The reply may be sent: all before it are known."""
 
 
 class Ledger:
@@ -53,7 +55,7 @@ class Ledger:
         """
         slot.reply = reply
         while self._slots and (head := self._slots[0].reply) is not None:
-            self._slots.popleft()
+            self._slots.popleft().is_released = True
             self._output += bytes(head)
 
     def add(self, reply: Reply) -> None:

@@ -20,7 +20,7 @@ class Limits:
 
     command_line_bytes: int = 8192
     """A command line with its CRLF; a longer one is answered 500 (at least 512)."""
-    path_bytes: int = 1024
+    path_bytes: int = 512
     """A reverse-path or forward-path with its brackets; a longer one is answered 501 (at least 256)."""
     message_bytes: int = 50 * 1024 * 1024
     """The content of a message, announced as SIZE; a bigger one is answered 552 (at least 64 KiB)."""

@@ -32,6 +32,7 @@ from lmtp.protocol.reply import Reply
 
 _LOGGED_LINE_BYTES: Final = 200
 
+_TOO_MANY_RECIPIENTS: Final = Deferred("4.5.3")
 _TOO_BIG: Final = Failed("5.3.4")
 _STRAY_LINE_END: Final = Failed("5.6.0", "Bare CR or LF in the message")
 _NUL: Final = Failed("5.6.0", "NUL in the message")
@@ -116,6 +117,15 @@ class ServerConnection:
         """
         return self._ledger.owed
 
+    @property
+    def unanswered(self) -> list[Recipient]:
+        """
+        The accepted recipients of a complete content whose replies can't be sent yet.
+        """
+        if self._phase is not Phase.REPLYING:
+            return []
+        return [recipient for recipient in self._open_envelope.recipients if not recipient.slot.is_released]
+
     def receive_data(self, octets: bytes | memoryview) -> None:
         """
         Take what came in; call `next_events` then.
@@ -163,15 +173,17 @@ class ServerConnection:
         Answer an RCPT; call `next_events` then.
 
         Raises:
-            LocalProtocolError: this recipient is not waiting for a verdict.
+            LocalProtocolError: this recipient is not waiting for a verdict, or this is none.
         """
         if recipient not in self._undecided:
             raise LocalProtocolError(f"{recipient} is not waiting for a verdict")
+        if not isinstance(verdict, Verdict):
+            raise LocalProtocolError(f"{verdict!r} is no verdict")
+        answer = reply_for(verdict, str(recipient.forward_path))
         self._undecided.remove(recipient)
         recipient.verdict = verdict
         if isinstance(verdict, Accepted):
             self._phase = SERVER[self._phase, Step.RECIPIENT_ACCEPTED]
-        answer = reply_for(verdict, str(recipient.forward_path))
         self._ledger.fill(recipient.slot, answer)
         self._events.append(events.RecipientDecided(recipient, answer))
 
@@ -331,6 +343,7 @@ class ServerConnection:
             self.close(reply.SHUTTING_DOWN)
         elif (command.parameters.size_bytes or 0) > self._limits.message_bytes:  # RFC 1870 §6.1
             self._ledger.add(reply.TOO_BIG)
+            self._events.append(events.TransactionRefused(command.reverse_path, reply.TOO_BIG))
         else:
             self._phase = phase
             self._envelope = Envelope(command.reverse_path, command.parameters)
@@ -340,10 +353,12 @@ class ServerConnection:
     def _rcpt(self, command: Rcpt) -> None:
         self._move(Step.RCPT)
         envelope = self._open_envelope
-        if len(envelope.offered) >= self._limits.recipients:  # RFC 5321 §4.5.3.1.10
-            self._ledger.add(reply.TOO_MANY_RECIPIENTS)
-            return
         recipient = Recipient(command.forward_path, self._ledger.open(), self._settle)
+        if len(envelope.offered) >= self._limits.recipients:  # RFC 5321 §4.5.3.1.10
+            recipient.verdict = _TOO_MANY_RECIPIENTS
+            self._ledger.fill(recipient.slot, reply.TOO_MANY_RECIPIENTS)
+            self._events.append(events.RecipientDecided(recipient, reply.TOO_MANY_RECIPIENTS))
+            return
         envelope.offered.append(recipient)
         self._undecided.add(recipient)
         self._events.append(events.RecipientOffered(recipient))
@@ -419,6 +434,8 @@ class ServerConnection:
     def _settle(self, recipient: Recipient, outcome: Outcome) -> None:
         if recipient not in self._unsettled:
             raise LocalProtocolError(f"{recipient} is not waiting for an outcome")
+        if not isinstance(outcome, Outcome):
+            raise LocalProtocolError(f"{outcome!r} is no outcome")
         self._unsettled.remove(recipient)
         recipient.outcome = outcome
         if self._dialect.replies is Replies.PER_RECIPIENT:

@@ -35,6 +35,7 @@ from lmtp.observe.events import (
     SessionOpened,
     SessionRefused,
     TransactionAborted,
+    TransactionRefused,
     Warned,
 )
 from lmtp.protocol.outcome import Delivered, Failed
@@ -109,6 +110,9 @@ def level_of(event: Event) -> LogLevel:
         case ListenerOpened() | ListenerClosed() | CommandRefused() | TransactionAborted() | Draining():
             return LogLevel.INFO
         case RecipientSettled() | RecipientRefused() | SessionRefused() | RepliesLost() | Warned():
+            return LogLevel.WARNING
+        case TransactionRefused():
+            # A message too big for us that the client's own server let in: the two limits want to be made one.
             return LogLevel.WARNING
         case HandlerFailed():
             return LogLevel.ERROR
