@@ -35,6 +35,11 @@ class Writer:
     def __init__(self, *outcomes):
         self.outcomes = outcomes
         self.copies = []
+        self.refuses_bob = False
+
+    def check(self, mailbox):
+        if mailbox.local_part == "bob" and self.refuses_bob:
+            raise lmtp.PermanentError("5.1.3", "no room for such a name")
 
     async def write(self, copies, settled):
         self.copies.extend(copies)
@@ -94,6 +99,12 @@ class TestVerification:
         _ann, nobody = transact(agent, b"hello", "<ann@store.example>", "<nobody@store.example>")
 
         assert lmtp.Failed("5.1.1") == nobody.verdict
+
+    def test_recipient_nothing_can_be_stored_for_is_refused_before_the_content_comes(self, agent, writer):
+        writer.refuses_bob = True
+
+        with pytest.raises(lmtp.PermanentError):
+            transact(agent, b"hello", "<bob@store.example>")
 
 
 class TestCopies:

@@ -163,6 +163,17 @@ class TestReceived:
         assert b"Received: from" == lines[0]
         assert b" " + b"c" * 200 == lines[1]
 
+    @pytest.mark.parametrize("local_part", [" " * 200, "a" + " " * 200 + "b", '" ' * 60, "a \\ " * 40], ids=repr)
+    def test_quoted_string_is_never_broken(self, local_part):
+        """
+        RFC 5322 §3.2.2: no line of a folded field is white space alone.
+        """
+        path = ForwardPath(Mailbox(local_part, "example.org"))
+        lines = bytes(replace(RECEIVED, forward_path=path)).split(b"\r\n")
+
+        assert f" {path};".encode() in lines
+        assert all(line.strip() for line in lines[:-1])
+
 
 class TestReturnPath:
     """

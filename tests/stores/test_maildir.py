@@ -20,6 +20,7 @@ from lmtp.protocol.address import Mailbox
 from lmtp.protocol.errors import PermanentError
 from lmtp.protocol.outcome import Deferred, Delivered
 from lmtp.stores.base import Copy
+from lmtp.stores.fsync import KernelQueue
 from lmtp.stores.maildir import Maildir, MaildirOptions, StagedFile, UnixLines
 from lmtp.stores.paths import PathTemplate
 from lmtp.testing.stores import ANN, BEN, HEAD, MESSAGE, MemoryContent, StoreSuite, copy_for
@@ -32,8 +33,20 @@ def folder_of(place: Path, mailbox: Mailbox) -> Path:
     return place / PathTemplate().render(mailbox)
 
 
-def maildir(place: Path, **options) -> Maildir:
-    return Maildir(MaildirOptions(root=str(place), **options), clock=lambda: 1_700_000_000.25, host="mx.example.org")
+def maildir(place: Path, *, fsync_all=None, **options) -> Maildir:
+    return Maildir(
+        MaildirOptions(root=str(place), **options),
+        clock=lambda: 1_700_000_000.25,
+        host="mx.example.org",
+        fsync_all=fsync_all,
+    )
+
+
+def kernel_queue() -> KernelQueue:
+    try:
+        return KernelQueue()
+    except OSError as error:
+        pytest.skip(f"this system has no queue for us: {error}")
 
 
 def files_in(place: Path, folder: str) -> list[Path]:
@@ -324,6 +337,38 @@ class TestErrors:
             assert len(delivered) < 3
         assert failures > 0
         assert 3 == len(delivered)
+
+    def test_fsyncs_not_known_to_be_done_defer_and_leave_nothing(self, tmp_path, monkeypatch):
+        queue = kernel_queue()
+        store = maildir(tmp_path, fsync_all=queue.fsync_all)
+        deliver(store, copy_for(ANN), copy_for(BEN))
+        known = set(files_in(tmp_path, "new"))
+        descriptors = len(list(Path("/proc/self/fd").iterdir()))
+        self._forbid_getevents(queue, monkeypatch)
+
+        assert ["4.3.0"] * 2 == [outcome.status for outcome in deliver(store, copy_for(ANN), copy_for(BEN))]
+        assert known == set(files_in(tmp_path, "new"))
+        assert [] == files_in(tmp_path, "tmp")
+        assert descriptors == len(list(Path("/proc/self/fd").iterdir()))
+        assert [Delivered] * 2 == [type(outcome) for outcome in deliver(store, copy_for(ANN), copy_for(BEN))]
+
+    def test_check_refuses_what_no_file_name_holds(self, tmp_path):
+        store = maildir(tmp_path)
+        store.check(Mailbox("a" * 255, "example.org"))
+
+        with pytest.raises(PermanentError) as caught:
+            store.check(Mailbox("a" * 256, "example.org"))
+        assert "5.1.3" == caught.value.status
+
+    @staticmethod
+    def _forbid_getevents(queue: KernelQueue, monkeypatch) -> None:
+        def call(number, *arguments):
+            if number == queue._calls.getevents:
+                raise PermissionError(errno.EPERM, "a sandbox")
+            return real(number, *arguments)
+
+        real = queue._call
+        monkeypatch.setattr(queue, "_call", call)
 
     @staticmethod
     def _fail_at(monkeypatch, call: str, nth: int) -> list[int]:

@@ -134,6 +134,9 @@ def disk(tmp_path, monkeypatch):
         disk.open(path, descriptor, creates=bool(flags & os.O_CREAT))
         return descriptor
 
+    def access(path, mode):
+        return Path(path).is_relative_to(tmp_path)  # what is above is there for sure
+
     def recording_mkdir(path, mode):
         calls["mkdir"](path, mode)
         disk.mkdir(path)
@@ -153,6 +156,7 @@ def disk(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", recording_open)
         patch.setattr(os, "mkdir", recording_mkdir)
+        patch.setattr(os, "access", access)
         patch.setattr(os, "write", recording_write)
         for name in ("fsync", "close", "rename"):
             patch.setattr(os, name, recording(name))
@@ -206,6 +210,13 @@ class TestMaildir:
             os.mkdir(str(root / folder), 0o700)
 
         deliver(disk, make_store(root), ANN)
+
+    @pytest.mark.parametrize("made", [["var"], ["var", "var/mail"]], ids=["half the way", "root"])
+    def test_root_that_a_killed_process_made_and_did_not_fsync_is_made_sure(self, disk, make_store, tmp_path, made):
+        for folder in made:
+            os.mkdir(str(tmp_path / folder), 0o700)
+
+        deliver(disk, make_store(tmp_path / "var" / "mail"), ANN)
 
     def test_files_are_fsynced_before_any_is_renamed(self, disk, make_store, tmp_path):
         store = make_store(tmp_path / "mail")

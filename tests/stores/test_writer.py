@@ -47,6 +47,10 @@ class FakeStore:
         self.errors = {}
         self.commit_error = None
 
+    def check(self, mailbox):
+        if error := self.errors.get(mailbox.local_part):
+            raise error
+
     def stage(self, copy):
         if error := self.errors.get(copy.mailbox.local_part):
             raise error
@@ -169,6 +173,20 @@ class TestOutcomes:
         assert [0, 1, 2] == told
 
 
+class TestChecking:
+    """
+    What the store says of a mailbox before any copy is there.
+    """
+
+    async def test_is_the_store_s_own_verdict(self, writer, store):
+        store.errors["1"] = PermanentError("5.1.3", "too long")
+        writer.check(Mailbox("0", "example.org"))
+
+        with pytest.raises(PermanentError, match=r"too long"):
+            writer.check(Mailbox("1", "example.org"))
+        assert [] == store.groups
+
+
 class TestGroups:
     """
     Who waits together is committed together, in the order of arrival, within bounds.
@@ -209,18 +227,19 @@ class TestGroups:
 
         assert [str(number) for number in range(50)] == [name for group in store.groups for name in group]
 
-    async def test_threads_share_what_waits(self, store, notebook):
+    @pytest.mark.parametrize("arrival", ["one transaction", "two transactions"])
+    async def test_what_is_more_than_a_group_wakes_the_next_thread(self, store, notebook, arrival):
         store.gate.clear()
         writer = GroupWriter(store, notebook, threads=2)
-        write = asyncio.create_task(writer.write(copies(8), Outcomes().settle))
+        units = [copies(MAX_COPIES + 1)] if arrival == "one transaction" else [copies(MAX_COPIES), copies(1)]
+        writes = [asyncio.create_task(writer.write(unit, Outcomes().settle)) for unit in units]
         await begun(store)
         await begun(store)
         store.gate.set()
-        await write
+        await asyncio.gather(*writes)
         await writer.close()
 
-        assert 2 <= len(store.groups)
-        assert 8 == sum(map(len, store.groups))
+        assert [1, MAX_COPIES] == sorted(map(len, store.groups))
 
 
 class TestCancelling:

@@ -27,6 +27,12 @@ class Writer(Protocol):
     What the agent needs of a store: `lmtp.stores.writer.GroupWriter` is one.
     """
 
+    def check(self, mailbox: Mailbox) -> None:
+        """
+        Refuse, without blocking, a mailbox of which no copy can ever be stored; raises PermanentError.
+        """
+        ...
+
     async def write(self, copies: Sequence[Copy], settled: Callable[[int, Outcome], None]) -> None:
         """
         Store these copies; call ``settled`` with the index and the outcome of each as it is known.
@@ -69,10 +75,17 @@ class DeliveryAgent:
 
     async def verify(self, recipient: Recipient, transaction: Transaction) -> Verdict:  # noqa: ARG002 - the handler's shape
         """
-        Accept who is in the directory; the account is found again at delivery.
+        Accept who is in the directory and can be stored for; the account is found again at delivery.
+
+        Raises:
+            TransientError: the directory can't be asked now.
+            PermanentError: nothing can ever be stored for this mailbox.
         """
         account = await self._directory.find(recipient.forward_path.mailbox)
-        return Failed("5.1.1") if account is None else Accepted(account)
+        if account is None:
+            return Failed("5.1.1")
+        self._writer.check(account.mailbox)
+        return Accepted(account)
 
     async def deliver(self, transaction: Transaction) -> None:
         """

@@ -21,6 +21,8 @@ MAX_HOPS: Final = 100
 """Received fields from which on a message is taken to run in circles (RFC 5321 §6.3: normally at least 100)."""
 
 _MAX_COLUMNS: Final = 78
+_WORD: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^ ])+')
+"""What no line break may come into: a quoted string is one word, whatever spaces are in it."""
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NOT_IN_ATOM: Final = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+")
 _NOT_IN_DOMAIN: Final = re.compile(r"[^A-Za-z0-9.-]+")
@@ -168,9 +170,11 @@ def _fold(name: str, clauses: Sequence[str]) -> bytes:
     """
     Join the clauses into lines of at most 78 columns, breaking inside a clause only where it fits on no line.
     """
+    # A break among the spaces of a quoted string could make a line of white space alone, which RFC 5322 §3.2.2
+    # forbids. Such a string may have a line of its own beyond 78 columns; the limit of a path keeps it below 998.
     lines = [name]
     for clause in clauses:
-        for piece in [clause] if len(clause) < _MAX_COLUMNS else clause.split(" "):
+        for piece in [clause] if len(clause) < _MAX_COLUMNS else _WORD.findall(clause):
             if len(lines[-1]) + 1 + len(piece) <= _MAX_COLUMNS:
                 lines[-1] += f" {piece}"
             else:

@@ -2,8 +2,8 @@
 """
 The contract of a store: stage, then commit or roll back.
 
-A driver does blocking work and is called on the threads of writer.py, which groups the commits of concurrent
-deliveries; delivery/ talks to that, never to a driver. RFC 2033 §4.2: a 250 means stable storage.
+A driver does blocking work, `Store.check` aside, and is called on the threads of writer.py, which groups the commits
+of concurrent deliveries; delivery/ talks to that, never to a driver. RFC 2033 §4.2: a 250 means stable storage.
 """
 
 import errno
@@ -58,6 +58,17 @@ class Store(Protocol[StagedT]):
     """
     A place where mail lands.
     """
+
+    def check(self, mailbox: Mailbox) -> None:
+        """
+        Refuse a mailbox at RCPT whose copies `stage` would refuse for good after the whole message had come.
+
+        Called on the event loop: it makes no system call.
+
+        Raises:
+            PermanentError: no copy for this mailbox can ever be stored (5.1.3).
+        """
+        ...
 
     def stage(self, copy: Copy) -> StagedT:
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# ruff: noqa: PTH100, PTH101, PTH102, PTH112, PTH118, PTH119, PTH120 - one system call per line is what this is about
+# ruff: noqa: PTH100, PTH101, PTH102, PTH112, PTH118, PTH120 - one system call per line is what this is about
 """
 Folders that are there to stay: made with the right mode and named on stable storage, all the way down.
 
@@ -36,9 +36,16 @@ class Folders:
     Folders below a root, made when they are missing, with their names on stable storage.
 
     The first time a folder is asked for it is fsynced into its parents even if it is there: a process that was
-    killed, or another worker this very moment, may have made it and not fsynced it yet. After that it costs no
-    system call. Below the root nothing may be a symbolic link: whoever can plant one would choose where our
-    process writes. The root itself may be one, as it is the administrator's; so may what is above it.
+    killed, or another worker this very moment, may have made it and not fsynced it yet. That goes for the root
+    and what is above it too, as far up as this process may have made it. After that it costs no system call.
+
+    Below the root nothing may be a symbolic link when a folder is first asked for: whoever can plant one would
+    choose where our process writes. The root itself may be one, as it is the administrator's; so may what is above
+    it. A link that comes later, in the place of a folder already known, is followed: with mode 0700 only our own
+    user could plant it, and that one can write wherever we can.
+
+    Nor is it seen that somebody else removes a folder and makes it again in between: the new one has often the
+    inode number of the old, so no cheap look tells them apart. Whoever does that while we run makes its name sure.
 
     Methods may be called from several threads.
 
@@ -51,6 +58,7 @@ class Folders:
         self._root = root
         self._mode = mode
         self._remembered: set[str] = set()
+        self._is_root_sure = False
         self._lock = threading.Lock()
 
     def require(self, folder: str, children: tuple[str, ...]) -> None:
@@ -94,24 +102,43 @@ class Folders:
         while not os.path.isdir(folder):
             missing.append(folder)
             folder = os.path.dirname(folder)
+        if missing:
+            self._is_root_sure = False
         for path in reversed(missing):
-            self._make_in(os.path.dirname(path), (os.path.basename(path),))
+            self._make_folder(path)
+        if not self._is_root_sure:
+            _sync_names_up_to(os.path.abspath(self._root))
+            self._is_root_sure = True
 
     def _make_in(self, parent: str, names: tuple[str, ...]) -> None:
         for name in names:
-            path = os.path.join(parent, name)
-            try:
-                os.mkdir(path, self._mode)
-            except FileExistsError:
-                _check_is_folder(path)
-            else:
-                os.chmod(path, self._mode)  # the umask may have taken bits away
+            self._make_folder(os.path.join(parent, name))
         sync_folder(parent)
+
+    def _make_folder(self, path: str) -> None:
+        try:
+            os.mkdir(path, self._mode)
+        except FileExistsError:
+            _check_is_folder(path)
+        else:
+            os.chmod(path, self._mode)  # the umask may have taken bits away
 
     def _remember(self, folder: str) -> None:
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()
         self._remembered.add(folder)
+
+
+def _sync_names_up_to(folder: str) -> None:
+    """
+    Put the names of a folder and of those above it on stable storage, as far up as they may be our doing.
+    """
+    # Where we may not write we made nothing: that name is the administrator's, and it may be forbidden to open what
+    # it is in. Where we may write and not read, opening fails, and rightly: we could have made a name that is lost.
+    above = os.path.dirname(folder)
+    while above != folder and os.access(above, os.W_OK):
+        sync_folder(above)
+        folder, above = above, os.path.dirname(above)
 
 
 def _check_is_folder(path: str) -> None:

@@ -4,7 +4,7 @@
 Maildir: one file a message, written in ``tmp``, fsynced, renamed into ``new``, and ``new`` fsynced.
 
 Lines end with LF on disk; there is no ``From `` line and nothing is quoted. Not here: sub-folders, flags and quotas.
-A driver of base.py, run by writer.py; only `Maildir.stage` raises, OSError or PermanentError.
+A driver of base.py, run by writer.py; `Maildir.check` raises PermanentError, `Maildir.stage` OSError too.
 https://cr.yp.to/proto/maildir.html; RFC 2033 §4.2.
 """
 
@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from lmtp.protocol.address import Mailbox
 from lmtp.protocol.outcome import Deferred, Delivered, Outcome
 from lmtp.stores.base import Copy, deferred_for
 from lmtp.stores.durable import Folders
@@ -245,6 +246,15 @@ class Maildir:
         self._counter = itertools.count()
         self._folders = Folders(self._root, options.folder_mode)
         self._fsync_all = fsync_all or SideBySide()
+
+    def check(self, mailbox: Mailbox) -> None:
+        """
+        Refuse a mailbox of whose name no file name can be made.
+
+        Raises:
+            PermanentError: a folder on its path would have a name of more than 255 octets (5.1.3).
+        """
+        self._options.template.render(mailbox)
 
     def stage(self, copy: Copy) -> StagedFile:
         """

@@ -8,6 +8,7 @@ drivers). A driver's faults become outcomes; only misuse raises. RFC 2033 §4.2.
 """
 
 import asyncio
+import contextlib
 import threading
 import traceback
 from collections import deque
@@ -16,14 +17,15 @@ from typing import Final, Generic
 
 from lmtp.observe.events import Warned
 from lmtp.observe.observer import Observer
+from lmtp.protocol.address import Mailbox
 from lmtp.protocol.errors import DeliveryError
 from lmtp.protocol.outcome import Deferred, Outcome, refusal_for
 from lmtp.stores.base import Copy, StagedT, Store, deferred_for
 
 THREADS: Final = 2
 """
-One writes while the other waits for the disk. More would fight for the interpreter's lock: side by side the fsyncs of a
-group are the kernel's business (fsync.py).
+One writes while the other waits for the disk. Side by side the fsyncs of a group are the kernel's business (fsync.py),
+so more would only fight for the interpreter's lock. One thread, and four, stored a tenth fewer messages a second.
 """
 MAX_COPIES: Final = 32
 """
@@ -63,8 +65,9 @@ class GroupWriter(Generic[StagedT]):
     """
     Writes copies to a store from threads of its own. Made on the event loop it reports to; `close` ends it.
 
-    First come, first served. What waits is shared among the threads that are free, so a lone copy is written at
-    once and a crowd in groups whose fsyncs overlap. Each group reports back in one call to the loop.
+    First come, first served. A thread that is free takes all that waits, up to the bounds of a group: a lone copy is
+    written at once and a crowd together, which stored a fifth more messages a second for eight sessions, and no fewer
+    for more, than dividing it among the free threads. Each group reports back in one call to the loop.
 
     Args:
         store: The driver; its methods are called from several threads at once.
@@ -77,8 +80,6 @@ class GroupWriter(Generic[StagedT]):
         self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Unit] = deque()
-        self._copies_waiting = 0
-        self._idle = 0
         self._is_closing = False
         self._work = threading.Condition()
         # Daemons, so that an interpreter that must stop at once does not wait for a disk that hangs. What was
@@ -88,6 +89,15 @@ class GroupWriter(Generic[StagedT]):
         ]
         for thread in self._threads:
             thread.start()
+
+    def check(self, mailbox: Mailbox) -> None:
+        """
+        Ask the store, on the event loop and without blocking it, whether it has room for such a name.
+
+        Raises:
+            PermanentError: no copy for this mailbox can ever be stored (5.1.3).
+        """
+        self._store.check(mailbox)
 
     async def write(self, copies: Sequence[Copy], settled: Callable[[int, Outcome], None]) -> None:
         """
@@ -129,38 +139,38 @@ class GroupWriter(Generic[StagedT]):
             if self._is_closing:
                 raise RuntimeError("the writer has been closed")
             self._waiting.append(unit)
-            self._copies_waiting += len(unit.copies)
-            self._work.notify(min(self._idle, len(unit.copies)))
+            self._work.notify()
 
     def _withdraw(self, unit: _Unit) -> None:
         with self._work:
             if unit in self._waiting:
                 self._waiting.remove(unit)
-                self._copies_waiting -= len(unit.copies) - unit.begun
 
     def _serve(self) -> None:
         while group := self._take():
             outcomes = self._store_group(group)
-            self._loop.call_soon_threadsafe(self._report, group, outcomes)
+            # The loop has ended when the process was told to stop at once: there is nobody left to be told.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._report, group, outcomes)
 
     def _take(self) -> list[_Job]:
         """
-        Wait for work and return this thread's share of it; nothing when the writer is closed and empty.
+        Wait for work and return a group of it; nothing when the writer is closed and empty.
         """
         with self._work:
             while not self._waiting:
                 if self._is_closing:
                     return []
-                self._idle += 1
                 self._work.wait()
-                self._idle -= 1
-            return self._share()
+            group = self._next_group()
+            if self._waiting:
+                self._work.notify()
+            return group
 
-    def _share(self) -> list[_Job]:
-        fair = -(-self._copies_waiting // (self._idle + 1))
+    def _next_group(self) -> list[_Job]:
         group: list[_Job] = []
         octets = 0
-        while self._waiting and len(group) < min(fair, MAX_COPIES):
+        while self._waiting and len(group) < MAX_COPIES:
             unit = self._waiting[0]
             octets += unit.copies[unit.begun].content.size_bytes
             if group and octets > MAX_OCTETS:
@@ -169,7 +179,6 @@ class GroupWriter(Generic[StagedT]):
             unit.begun += 1
             if unit.begun == len(unit.copies):
                 self._waiting.popleft()
-        self._copies_waiting -= len(group)
         return group
 
     def _store_group(self, group: list[_Job]) -> list[Outcome]:

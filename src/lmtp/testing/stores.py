@@ -8,13 +8,14 @@ class. Not here: what a loss of power leaves, as that needs the driver's own sys
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final, Generic
 
 from lmtp.protocol.address import Mailbox
-from lmtp.protocol.errors import DeliveryError
+from lmtp.protocol.errors import DeliveryError, PermanentError
 from lmtp.protocol.outcome import Deferred, Delivered
 from lmtp.stores.base import Copy, StagedT, Store
 
@@ -44,6 +45,8 @@ HOSTILE: Final = (
     Mailbox("a/../../b", "[IPv6:::1]"),
 )
 """Mailboxes that would like to be somewhere else."""
+LENGTHS: Final = (1, 64, 85, 86, 127, 128, 240, 255, 256, 1000)
+"""Of local parts: about the bounds of file names, whatever an octet becomes in one."""
 
 
 class MemoryContent:
@@ -250,6 +253,19 @@ class StoreSuite(ABC, Generic[StagedT]):
         assert [path.name for path in place.parent.iterdir()] == ["place"]
         assert [path.name for path in tmp_path.iterdir()] == ["outer"]
 
+    def test_check_foretells_what_stage_refuses_for_good(self, tmp_path: Path) -> None:
+        """
+        Nobody is refused at RCPT who could have mail, nor after the message who could not; and nothing is made.
+        """
+        store = self.make_store(tmp_path)
+        names = [character * length for character in "aü/" for length in LENGTHS]
+        mailboxes = [*HOSTILE, *(Mailbox(name, "example.org") for name in names)]
+        foretold = [_refusal(partial(store.check, mailbox)) for mailbox in mailboxes]
+
+        assert list(tmp_path.iterdir()) == []
+        assert {"5.1.3", None} >= set(foretold)
+        assert foretold == [_refusal(partial(_stage_and_roll_back, store, mailbox)) for mailbox in mailboxes]
+
     def test_threads_do_not_get_in_each_other_s_way(self, tmp_path: Path) -> None:
         """
         Several threads stage and commit at once, into one mailbox that did not exist.
@@ -267,3 +283,15 @@ class StoreSuite(ABC, Generic[StagedT]):
 
         assert all(isinstance(outcome, Delivered) for outcome in outcomes), outcomes
         assert len(outcomes) == len(copies)
+
+
+def _stage_and_roll_back(store: Store[StagedT], mailbox: Mailbox) -> None:
+    store.stage(copy_for(mailbox)).roll_back()
+
+
+def _refusal(attempt: Callable[[], None]) -> str | None:
+    try:
+        attempt()
+    except PermanentError as error:
+        return error.status
+    return None
