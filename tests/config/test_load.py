@@ -91,6 +91,16 @@ class TestOverrides:
         with pytest.raises(ConfigError, match=r"^command line: users: must be set"):
             load_settings(overrides={"listen": ["0.0.0.0:2424"]})
 
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("maildir.root", "J\udcf6rg"), ("users.path", "J\udcf6rg"), ("listen", ["unix:/run/J\udcf6rg"])],
+    )
+    def test_octets_that_are_no_utf_8_are_told(self, key, value):
+        with pytest.raises(ConfigError) as error:
+            load_settings(overrides={key: value})
+
+        assert (Problem("command line", key, f"expected UTF-8, not {value!r}"),) == error.value.problems
+
     def test_a_value_where_the_command_line_needs_a_table_is_told(self, load):
         assert ["lmtp.toml: users: expected a table, not 'users'"] == load('users = "users"', {"users.path": "u"})
 
@@ -157,6 +167,9 @@ class TestFile:
 
     def test_text_in_another_encoding_is_told_with_its_place(self, load):
         assert ["lmtp.toml: octet 15: expected UTF-8"] == load(b'server_name = "\xe9"')
+
+    def test_a_byte_order_mark_is_told_as_what_it_is(self, load):
+        assert ["lmtp.toml: octet 0: expected UTF-8 without a byte order mark"] == load("\ufeffconnections = 5")
 
     @given(
         st.dictionaries(

@@ -83,6 +83,11 @@ class TestValidate:
         ("data", "where", "text"),
         [
             ({"listen": "x"}, ("listen",), "expected a list of text, not 'x'"),
+            ({"listen": []}, ("listen",), "expected at least one endpoint"),
+            ({"listen": ["unix:/run/\0"]}, ("listen", 0), "expected a path without NUL, not 'unix:/run/\\x00'"),
+            ({"spool_folder": "/tmp\0"}, ("spool_folder",), "expected a path without NUL, not '/tmp\\x00'"),
+            ({"maildir": {"root": "a\0b"}}, ("maildir", "root"), "expected a path without NUL, not 'a\\x00b'"),
+            ({"users": {"path": "u\0"}}, ("users", "path"), "must be one without NUL"),
             ({"listen": [5]}, ("listen", 0), "expected text, not 5"),
             ({"listen": ["h:1", "h:25"]}, ("listen", 1), "LMTP must not be used on TCP port 25"),
             ({"server_name": 5}, ("server_name",), "expected text, not 5"),

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmtp.directory import users_file
-from lmtp.directory.users_file import MAX_BAD_LINES_TOLD, POLL_SECONDS, UsersFile, UsersFileOptions
+from lmtp.directory.users_file import MAX_BAD_LINES_TOLD, PATIENCE_SECONDS, POLL_SECONDS, UsersFile, UsersFileOptions
 from lmtp.protocol.address import Mailbox
 from lmtp.protocol.errors import TransientError
 
@@ -34,8 +34,13 @@ class House:
         fresh.write_bytes(text.encode() if isinstance(text, str) else text)
         fresh.replace(self.path)
 
-    def directory(self, **options):
-        return UsersFile(UsersFileOptions(path=self.path, **options), self, monotonic=lambda: self.now)
+    def directory(self, *, patience_seconds=PATIENCE_SECONDS, **options):
+        return UsersFile(
+            UsersFileOptions(path=self.path, **options),
+            self,
+            monotonic=lambda: self.now,
+            patience_seconds=patience_seconds,
+        )
 
     async def loaded(self, text, **options):
         self.write(text)
@@ -111,6 +116,12 @@ class TestLines:
         assert {"password": "pw", "shell": "/bin/sh"} == dict(
             (await directory.find(Mailbox("bob", "example.org"))).fields
         )
+
+    async def test_a_byte_order_mark_is_no_part_of_the_first_account(self, house):
+        directory = await house.loaded("\ufeffann@example.org\nbob@example.org\n")
+
+        assert [] == house.told
+        assert "ann@example.org" == await found(directory, "ann")
 
     async def test_fields_in_an_unknown_encoding_give_their_octets_back(self, house):
         directory = await house.loaded(b"ann@example.org:::::/home/J\xf6rg\n")
@@ -291,6 +302,12 @@ class TestDomains:
             UsersFileOptions(path=tmp_path, default_domain=domain)
 
 
+class TestPath:
+    def test_one_that_no_file_can_have_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="path must be one without NUL"):
+            UsersFileOptions(path=tmp_path / "users\0")
+
+
 class TestLoad:
     """
     Without a table nobody is accepted and nobody refused: the client keeps the mail.
@@ -348,11 +365,11 @@ class TestChanges:
 
         assert await found(directory, "bob") is None
 
-    async def test_who_was_removed_is_gone_after_the_next_look(self, house):
+    @pytest.mark.parametrize("seconds", [POLL_SECONDS, 86_400.0])
+    async def test_who_was_removed_is_refused_however_long_no_mail_came(self, house, seconds):
         directory = await house.loaded("ann@example.org\nbob@example.org\n")
         house.write("ann@example.org\n")
-        house.now += POLL_SECONDS
-        await directory.find(Mailbox("nobody", "example.org"))
+        house.now += seconds
 
         assert await found(directory, "bob") is None
 
@@ -395,18 +412,22 @@ class TestChanges:
 
 class TestReading:
     """
-    A slow disk delays those alone whom only the newer table may refuse.
+    Whoever asks while the file is read waits for the newer table, but not for a disk that hangs.
     """
+
+    HANGS = "users: still being read after 0 s; until that ends, the accounts read before stay in force"
 
     @pytest.fixture
     def gate(self, monkeypatch):
         """
-        Holds every reading back until it is set.
+        Holds every reading back until it is set; counts them.
         """
         gate = threading.Event()
+        gate.readings = 0
         read = users_file._read
 
         def slow_read(*args):
+            gate.readings += 1
             gate.wait(timeout=10)
             return read(*args)
 
@@ -415,27 +436,56 @@ class TestReading:
         yield gate
         gate.set()
 
-    async def test_who_is_known_is_found_while_the_file_is_read(self, house, gate):
-        directory = await house.loaded("ann@example.org\n")
-        gate.clear()
-        house.now += POLL_SECONDS
-
-        assert "ann@example.org" == await found(directory, "ann")
-        house.now += POLL_SECONDS
-        assert "ann@example.org" == await found(directory, "ann")
-        gate.set()
-
-    async def test_who_is_unknown_waits_for_the_reading(self, house, gate):
+    async def test_the_known_and_the_unknown_wait_for_one_reading(self, house, gate):
         directory = await house.loaded("ann@example.org\n")
         house.write("bob@example.org\n")
         gate.clear()
         house.now += POLL_SECONDS
-        waiting = [asyncio.create_task(found(directory, "bob")) for _ in range(3)]
+        waiting = [asyncio.create_task(found(directory, name)) for name in ("ann", "bob", "ann", "bob")]
         await asyncio.sleep(0)
         assert not any(task.done() for task in waiting)
         gate.set()
 
-        assert ["bob@example.org"] * 3 == await asyncio.gather(*waiting)
+        assert [None, "bob@example.org"] * 2 == await asyncio.gather(*waiting)
+        assert 2 == gate.readings  # that of the start, and one for all of them
+
+    async def test_one_that_hangs_leaves_the_old_table_and_is_told_once(self, house, gate):
+        directory = await house.loaded("ann@example.org\n", patience_seconds=0)
+        house.write("bob@example.org\n")
+        gate.clear()
+        for _ in range(3):
+            house.now += POLL_SECONDS
+            assert "ann@example.org" == await found(directory, "ann")
+            assert await found(directory, "bob") is None
+
+        assert [self.HANGS] == house.told
+        gate.set()
+        await directory._reading
+        assert 2 == gate.readings  # that of the start, and one for all lookups
+
+    async def test_one_that_hung_counts_when_it_ends(self, house, gate):
+        directory = await house.loaded("ann@example.org\n", patience_seconds=0)
+        house.write("bob@example.org\n")
+        gate.clear()
+        house.now += POLL_SECONDS
+        await directory.find(Mailbox("ann", "example.org"))
+        gate.set()
+        await directory._reading
+
+        assert await found(directory, "ann") is None
+        assert "bob@example.org" == await found(directory, "bob")
+
+    async def test_one_that_hangs_at_the_start_is_waited_for(self, house, gate):
+        house.write("ann@example.org\n")
+        directory = house.directory(patience_seconds=0)
+        gate.clear()
+        loading = asyncio.create_task(directory.load())
+        await asyncio.sleep(0)
+        assert not loading.done()
+        gate.set()
+        await loading
+
+        assert "ann@example.org" == await found(directory, "ann")
 
     async def test_who_gives_up_waiting_does_not_stop_the_reading_for_others(self, house, gate):
         directory = await house.loaded("ann@example.org\n")

@@ -5,7 +5,9 @@ From ``lmtp.toml`` and the command line to checked settings, or to everything th
 Called by cli/. Not here: what can be set (schema.py). Raises `ConfigError` alone.
 """
 
+import codecs
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -81,8 +83,11 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, object] | No
 
 def _read(path: Path) -> Table:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        octets = path.read_bytes()
+        if octets.startswith(codecs.BOM_UTF8):
+            # TOML has no place for it, and "Invalid statement" explains nothing about what no editor shows.
+            raise ConfigError([Problem(str(path), "octet 0", "expected UTF-8 without a byte order mark")])
+        return tomllib.loads(octets.decode())
     except OSError as error:
         raise ConfigError([Problem(str(path), "", error.strerror or str(error))]) from error
     except UnicodeDecodeError as error:
@@ -184,7 +189,21 @@ def _unread_texts(data: Table, section: type, above: Where) -> Iterator[Fault]:
 
 
 def _meaning(name: str, value: object) -> object:
+    _check_unicode(value)
     read = next((read for suffix, read in _READERS.items() if name.endswith(suffix)), None)
     if read and isinstance(value, str):
         return read(value)
     return finite(value) if isinstance(value, float) else value
+
+
+def _check_unicode(value: object) -> None:
+    """
+    Refuse what a command line in another encoding leaves of its octets: no JSON can hold it, and no endpoint name.
+
+    Raises:
+        ValueError: there is some in the value.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"expected UTF-8, not {value!r}") from None

@@ -28,7 +28,7 @@ Where = tuple[str | int, ...]
 
 
 def _read_endpoint(value: object) -> Endpoint:
-    return parse_endpoint(_text(value))
+    return parse_endpoint(_without_nul(_text(value)))
 
 
 def _read_leniency(value: object) -> Leniency:
@@ -45,6 +45,19 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"expected text, not {value!r}")  # noqa: TRY004 - pydantic gathers ValueErrors alone
     return value
+
+
+def _without_nul(text: str) -> str:
+    # The C library ends a path there, so Python refuses it, but only when the path is first used.
+    if "\0" in text:
+        raise ValueError(f"expected a path without NUL, not {text!r}")
+    return text
+
+
+def _some(endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+    if not endpoints:
+        raise ValueError("expected at least one endpoint")
+    return endpoints
 
 
 def _at_least_one(number: int) -> int:
@@ -65,6 +78,8 @@ def _permissions(mode: int) -> int:
 
 Count = Annotated[int, AfterValidator(_at_least_one)]
 Mode = Annotated[int, AfterValidator(_permissions)]
+PathText = Annotated[str, AfterValidator(_without_nul)]
+Endpoints = Annotated[tuple[Annotated[Endpoint, PlainValidator(_read_endpoint)], ...], AfterValidator(_some)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +88,7 @@ class MaildirSettings:
     The table ``[maildir]``: where mail lands.
     """
 
-    root: str = "mail"
+    root: PathText = "mail"
     """The folder under which all Maildirs are; made when it is missing."""
     template: Annotated[str, AfterValidator(_template)] = PathTemplate().text
     """The path of an account's Maildir below the root, of {domain}, {local_part} and text."""
@@ -92,7 +107,7 @@ class Settings:
         ValueError: everyone would be accepted from everywhere.
     """
 
-    listen: tuple[Annotated[Endpoint, PlainValidator(_read_endpoint)], ...] = (TcpEndpoint("127.0.0.1", 2424),)
+    listen: Endpoints = (TcpEndpoint("127.0.0.1", 2424),)
     """Where to listen: host:port, [v6-address]:port, or unix:/path with ,mode= ,owner= ,group= behind it."""
     server_name: str = ""
     """Our name in greetings and trace fields; empty for the machine's own."""
@@ -106,7 +121,7 @@ class Settings:
     """Content that all sessions together keep in memory; the rest is kept in files."""
     spool_threshold_bytes: Count = 256 * 1024
     """Content that one transaction keeps in memory at the most."""
-    spool_folder: str = ""
+    spool_folder: PathText = ""
     """Where the files are made; empty for the system's own choice."""
     leniency: Annotated[Leniency, PlainValidator(_read_leniency)] = Leniency.NONE
     """Departures from the grammar that are let pass."""

@@ -2,8 +2,9 @@
 """
 A directory in one file, in the form of Dovecot's passwd-file: ``user:password:uid:gid:gecos:home:shell:extra``.
 
-A lookup is a look into a dictionary, on the event loop; the file is read on a thread, again when it has
-changed. Not here: passwords are kept, never checked. Raises `TransientError` while there is nothing to look into.
+A lookup is a look into a dictionary, on the event loop; once a second it waits until a thread has seen whether the
+file changed, and read it again if so. Not here: passwords are kept, never checked. Raises `TransientError` while
+there is nothing to look into.
 """
 
 import asyncio
@@ -22,7 +23,9 @@ from lmtp.protocol.address import AddressSyntaxError, ForwardPath, Mailbox
 from lmtp.protocol.errors import TransientError
 
 POLL_SECONDS: Final = 1.0
-"""How old a table may be before somebody looks whether the file has changed."""
+"""How old a table may be before nobody is answered from it until the file has been looked at."""
+PATIENCE_SECONDS: Final = 5.0
+"""How long lookups wait for a reading: 100,000 lines take half a second, a file system that hangs forever."""
 MAX_BAD_LINES_TOLD: Final = 100
 """Bad lines told one by one per reading: a path to the wrong file must not flood the log."""
 FIELD_NAMES: Final = ("password", "uid", "gid", "gecos", "home", "shell")
@@ -35,7 +38,7 @@ class UsersFileOptions:
     Where the users file is and how its names are meant.
 
     Raises:
-        ValueError: the default domain is none.
+        ValueError: the path holds a NUL, or the default domain is none.
     """
 
     path: Path
@@ -43,9 +46,11 @@ class UsersFileOptions:
     recipient_delimiter: str = "+"
     """Characters each of which ends the account's name and begins the detail; empty for none."""
     default_domain: str = ""
-    """The domain of lines and recipients that come without one; empty makes such lines bad ones."""
+    """The domain of lines and recipients that come without one; when it is empty lmtp serve takes its server_name."""
 
     def __post_init__(self) -> None:
+        if "\0" in str(self.path):
+            raise ValueError("path must be one without NUL")
         check_default_domain(self.default_domain)
 
 
@@ -55,15 +60,18 @@ class UsersFile:
 
     A recipient is looked for as it is spelled (the domain without case), then without case, then both again
     without its detail. Lines that differ in case alone are two accounts; other spellings find the one that is
-    all lower case, else the first. A line without a domain serves the default domain, and so do recipients
-    without one; a bare ``postmaster`` at last finds the file's first postmaster (RFC 5321 §4.5.1).
+    all lower case, else the first. A line without a domain serves the default domain, and is a bad one when there
+    is none; recipients without one are of that domain, and a bare ``postmaster`` at last finds the file's first
+    postmaster (RFC 5321 §4.5.1).
 
-    A file that vanishes, can't be read or holds no account any more leaves the last good table in force.
+    A file that vanishes, can't be read, is not read in time or holds no account any more leaves the last good
+    table in force.
 
     Args:
         options: Where the file is and how its names are meant.
         observer: Told of bad lines, and of a file that can't be used.
         monotonic: The clock, in seconds.
+        patience_seconds: How long lookups wait for a reading.
     """
 
     def __init__(
@@ -72,6 +80,7 @@ class UsersFile:
         observer: Observer,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._options = options
         self._observer = observer
@@ -79,7 +88,9 @@ class UsersFile:
         self._table: _Table | None = None
         self._stamp: _Stamp | None = None
         self._trouble = f"{options.path}: not read yet"
-        self._refresh: asyncio.Task[None] | None = None
+        self._patience_seconds = patience_seconds
+        self._reading: asyncio.Task[None] | None = None
+        self._poll: asyncio.Task[None] | None = None
         self._next_poll = -float("inf")
 
     async def load(self) -> None:
@@ -89,7 +100,9 @@ class UsersFile:
         Raises:
             TransientError: it can't be read or holds no account; the text says which and why.
         """
-        await self._refreshed()
+        # However long it takes: there is nothing to fall back on yet.
+        self._next_poll = self._monotonic() + POLL_SECONDS
+        await self._read_again()
         if self._table is None:
             raise TransientError("4.3.0", self._trouble)
 
@@ -100,33 +113,42 @@ class UsersFile:
         Raises:
             TransientError: the file has never been read with success.
         """
-        if self._monotonic() >= self._next_poll:
-            self._start_refresh()
-        line = self._look_up(mailbox)
-        if line is None and self._refresh is not None:
-            # Whoever was added while no mail came must not bounce: only a fresh table says no.
-            await self._refreshed()
-            line = self._look_up(mailbox)
+        if self._poll is None and self._monotonic() >= self._next_poll:
+            self._start_poll()
+        if self._poll is not None:
+            # Who was removed must not be accepted, nor who was added be refused, however long no mail came.
+            # Shielded: a session that ends while it waits here must not take the others' poll along.
+            await asyncio.shield(self._poll)
         if self._table is None:
             raise TransientError("4.3.0", self._trouble)
+        line = self._table.find(mailbox, self._options.recipient_delimiter)
         return _parse_account(line, self._options.default_domain) if line else None
 
-    def _look_up(self, mailbox: Mailbox) -> str | None:
-        return self._table.find(mailbox, self._options.recipient_delimiter) if self._table else None
-
-    async def _refreshed(self) -> None:
-        # Shielded: a session that ends while it waits here must not take the reading along.
-        await asyncio.shield(self._refresh or self._start_refresh())
-
-    def _start_refresh(self) -> asyncio.Task[None]:
+    def _start_poll(self) -> None:
         self._next_poll = self._monotonic() + POLL_SECONDS
-        if self._refresh is None:
-            self._refresh = asyncio.create_task(self._read_again())
-            self._refresh.add_done_callback(self._end_refresh)
-        return self._refresh
+        self._poll = asyncio.create_task(self._look())
+        self._poll.add_done_callback(self._end_poll)
 
-    def _end_refresh(self, _: asyncio.Task[None]) -> None:
-        self._refresh = None
+    def _end_poll(self, _: asyncio.Task[None]) -> None:
+        self._poll = None
+
+    async def _look(self) -> None:
+        """
+        Wait, but not for ever, until the table is what the file says.
+        """
+        if self._reading is not None:
+            return  # it hangs, and has been waited for: no second thread, and no second wait
+        self._reading = asyncio.create_task(self._read_again())
+        self._reading.add_done_callback(self._end_reading)
+        done, _ = await asyncio.wait((self._reading,), timeout=self._patience_seconds)
+        if not done:
+            self._warn(
+                f"{self._options.path}: still being read after {self._patience_seconds:g} s; "
+                "until that ends, the accounts read before stay in force"
+            )
+
+    def _end_reading(self, _: asyncio.Task[None]) -> None:
+        self._reading = None
 
     async def _read_again(self) -> None:
         # Even the stat is done on a thread: on a network file system it can hang.
@@ -242,8 +264,9 @@ def _read(options: UsersFileOptions, known: _Stamp | None) -> _Table | None:
         stamp = _Stamp(stat.st_mtime_ns, stat.st_size, stat.st_ino)
         if stamp == known:
             return None
-        # A home folder may be named in any encoding; surrogates give its octets back.
-        text = file.read().decode("utf-8", "surrogateescape")
+        # A home folder may be named in any encoding; surrogates give its octets back. Some editors begin a file with
+        # a byte order mark that nobody sees, and it is no part of the first address.
+        text = file.read().decode("utf-8-sig", "surrogateescape")
     table = _Table(stamp, options.default_domain)
     for number, line in enumerate(text.split("\n"), start=1):
         if line and not line.isspace() and line[0] != "#":

@@ -2,24 +2,33 @@
 """
 The only place that turns settings into objects.
 
-Knows every driver and no logic. Called once, on the running event loop, by lifecycle.py.
+Knows every driver, and what must hold of the machine before mail is taken. Called once, on the running event loop,
+by lifecycle.py. Raises TransientError for the users file and OSError for the rest.
 """
 
+import errno
+import resource
 import socket
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
+from typing import Final
 
 from lmtp.aio.server import ServerSettings
+from lmtp.config.domains import ascii_domain
 from lmtp.config.schema import Settings
 from lmtp.delivery.agent import DeliveryAgent
 from lmtp.directory.base import Directory
 from lmtp.directory.everyone import Everyone, EveryoneOptions
-from lmtp.directory.users_file import UsersFile
+from lmtp.directory.users_file import UsersFile, UsersFileOptions
 from lmtp.observe.events import Warned
 from lmtp.observe.observer import Observer
 from lmtp.protocol.address import Mailbox
 from lmtp.stores.maildir import Maildir, MaildirOptions, StagedFile
 from lmtp.stores.paths import PathTemplate
 from lmtp.stores.writer import GroupWriter
+
+SPARE_FILES: Final = 64
+"""Open files for what is no session: listeners, the log, messages that are being written or spooled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +53,64 @@ async def build(settings: Settings, observer: Observer) -> Parts:
 
     Raises:
         TransientError: the users file can't be read.
+        OSError: no spool file can be made.
     """
-    name = settings.server_name or socket.getfqdn()
+    _check_spool_folder(settings.spool_folder)
+    _check_file_limit(settings.connections, observer)
+    name = settings.server_name or _own_name(observer)
     store = Maildir(_maildir_options(settings))
-    directory = await _directory(settings, name, observer)
+    directory = await _directory(settings.users, name, observer)
     writer = GroupWriter(store, observer)
     return Parts(DeliveryAgent(directory, writer), writer, store, _server_settings(settings, name))
 
 
-async def _directory(settings: Settings, name: str, observer: Observer) -> Directory:
-    if settings.users is None:
+def _check_spool_folder(folder: str) -> None:
+    """
+    Make a spool file, as the first big message will.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder or None):
+            pass
+    except OSError as error:
+        place = f"{folder}: " if folder else ""
+        raise OSError(error.errno or errno.EIO, f"spool_folder: {place}{error.strerror or error}") from error
+
+
+def _check_file_limit(connections: int, observer: Observer) -> None:
+    """
+    Warn when sessions would run out of files before they run out of connections, which no client gets a 421 for.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + SPARE_FILES
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        detail = f"only {hard} files may be open, and {connections} connections want {wanted}: raise the hard limit"
+        observer.observe(Warned(subject="files", detail=f"{detail} (LimitNOFILE=, ulimit -Hn) or lower connections"))
+
+
+def _own_name(observer: Observer) -> str:
+    """
+    Return the machine's name as a domain; containers are called ``my_box_1``, which is none (RFC 5321 §4.1.2).
+    """
+    try:
+        # The resolver, too, raises a kind of ValueError for names such as ``a..b`` or one of 64 octets.
+        name, reason = ascii_domain(socket.getfqdn()), "it is empty"
+    except ValueError as error:
+        name, reason = "", str(error)
+    if name:
+        return name
+    detail = f"this machine's own name can't be used ({reason}), so we are localhost: set server_name"
+    observer.observe(Warned(subject="server name", detail=detail))
+    return "localhost"
+
+
+async def _directory(options: UsersFileOptions | None, name: str, observer: Observer) -> Directory:
+    if options is None:
         observer.observe(Warned(subject="users", detail="no users file: everyone on this machine gets mail here"))
         return Everyone(EveryoneOptions(default_domain=name))
-    users = UsersFile(settings.users, observer)
+    users = UsersFile(replace(options, default_domain=options.default_domain or name), observer)
     await users.load()
     if await users.find(Mailbox("postmaster", "")) is None:  # RFC 5321 §4.5.1 wants it read by somebody
         observer.observe(Warned(subject="users", detail="nobody in the users file gets mail for postmaster"))
