@@ -89,6 +89,14 @@ class TestEnd:
         assert 0 == process.wait(10)
         assert not (place / "lmtp.sock").exists()
 
+    def test_signal_ends_it_in_order_from_the_first_line_on(self, serve, place):
+        for _ in range(5):
+            process = serve()
+            process.send_signal(signal.SIGTERM)
+
+            assert 0 == process.wait(10)
+            assert not (place / "lmtp.sock").exists()
+
     def test_open_transaction_is_delivered_before_it_ends(self, serve, place):
         process = serve()
         with LmtpClient(place / "lmtp.sock") as client:

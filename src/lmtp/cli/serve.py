@@ -60,7 +60,7 @@ def serve(
     except TransientError as error:
         _give_up(str(error), os.EX_CONFIG)
     except OSError as error:
-        _give_up(str(error), os.EX_OSERR)
+        _give_up(error.strerror or str(error), os.EX_OSERR)
     finally:
         observer.let_go()
         log.close()

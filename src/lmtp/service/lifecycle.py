@@ -11,8 +11,9 @@ import contextlib
 import gc
 import resource
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from lmtp.aio.server import Server, serve
 from lmtp.config.schema import Settings
@@ -21,9 +22,13 @@ from lmtp.observe.observer import Observer
 from lmtp.service.build import build
 from lmtp.stores.maildir import Maildir
 
+T = TypeVar("T")
+
 SWEEP_SECONDS: Final = 60 * 60
 """How often left-overs of dead deliveries are looked for."""
 
+_PATIENCE_SECONDS: Final = 1.0
+"""What a client may take to read our last words after a second signal."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -42,8 +47,8 @@ async def run_agent(settings: Settings, observer: Observer, started: Callable[[S
     """
     _raise_file_limit(observer)
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: _report(observer, context))
-    parts = await build(settings, observer)
-    try:
+    with _signals() as signals:
+        parts = await build(settings, observer)
         async with (
             serve(parts.agent, *settings.listen, settings=parts.server_settings, observer=observer) as server,
             _sweeping(parts.store, observer),
@@ -52,33 +57,39 @@ async def run_agent(settings: Settings, observer: Observer, started: Callable[[S
             gc.collect()
             gc.freeze()
             started(server)
-            return await _serve_until_signalled(server)
-    finally:
-        await parts.writer.close()
-
-
-async def _serve_until_signalled(server: Server) -> bool:
-    signals: asyncio.Queue[None] = asyncio.Queue()
-    with _signals_into(signals):
-        await signals.get()
-        draining = asyncio.create_task(server.drain())
-        impatience = asyncio.create_task(signals.get())
-        await asyncio.wait((draining, impatience), return_when=asyncio.FIRST_COMPLETED)
-        has_drained = draining.done()
-        if not has_drained:
-            await server.stop()
-        impatience.cancel()
-        await draining
+            has_drained = await _serve_until_signalled(server, signals)
+        if has_drained:
+            await parts.writer.close()
         return has_drained
 
 
+async def _serve_until_signalled(server: Server, signals: "asyncio.Queue[None]") -> bool:
+    """
+    Wait for a signal and drain; at the next one do not wait for clients or disks any longer.
+    """
+    await signals.get()
+    draining = asyncio.create_task(server.drain())
+    impatience = asyncio.create_task(signals.get())
+    await asyncio.wait((draining, impatience), return_when=asyncio.FIRST_COMPLETED)
+    is_impatient = impatience.done()
+    impatience.cancel()
+    if is_impatient:
+        await server.stop(_PATIENCE_SECONDS)
+    has_drained = await draining
+    return has_drained and not is_impatient
+
+
 @contextlib.contextmanager
-def _signals_into(queue: "asyncio.Queue[None]") -> Iterator[None]:
+def _signals() -> Iterator["asyncio.Queue[None]"]:
+    """
+    Put signals into a queue, from before the first client can be told anything until the last has been.
+    """
+    queue: asyncio.Queue[None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, queue.put_nowait, None)
     try:
-        yield
+        yield queue
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
@@ -100,12 +111,32 @@ async def _sweeping(store: Maildir, observer: Observer) -> AsyncIterator[None]:
 
 async def _sweep(store: Maildir, observer: Observer) -> None:
     while True:
-        swept = await asyncio.to_thread(store.sweep)
+        swept = await _on_a_daemon_thread(store.sweep)
         for error in swept.errors:
             observer.observe(Warned(subject="sweep", detail=str(error)))
         if swept.removed:
             observer.observe(Warned(subject="sweep", detail=f"removed {len(swept.removed)} left-overs from tmp"))
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _on_a_daemon_thread(call: Callable[[], T]) -> T:
+    """
+    Run a call that may take minutes on a thread nobody waits for when the process ends.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def report(result: T) -> None:
+        if not done.done():
+            done.set_result(result)
+
+    def run() -> None:
+        result = call()
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody wants to know
+            loop.call_soon_threadsafe(report, result)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await done
 
 
 def _raise_file_limit(observer: Observer) -> None:
