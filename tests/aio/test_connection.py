@@ -398,10 +398,10 @@ class TestDeadlines:
     async def test_half_a_command_buys_no_time(self, start, clock):
         async with start(Inbox(), deadlines=lmtp.Deadlines(command_seconds=10)) as server:
             client = await server.connect()
-            for octet in b"HEL":
+            for octet in b"LHLO":
                 client.writer.write(bytes([octet]))
                 await clock.advance(0)
-                await clock.advance(4)
+                await clock.advance(3)
 
             assert (await client.read_to_end()).startswith("421 4.4.2")
 
