@@ -28,7 +28,7 @@ def serve(place):
         with (place / "out").open("w") as out, (place / "log").open("w") as log:
             process = subprocess.Popen(command, cwd=place, stdout=out, stderr=log)
         started.append(process)
-        until(lambda: process.poll() is not None or "Send it" in (place / "out").read_text(), "the first line")
+        until(lambda: process.poll() is not None or "Ctrl-C" in (place / "out").read_text(), "the first lines")
         return process
 
     yield start
