@@ -74,6 +74,7 @@ class TestReplies:
 
             assert ["250", "250", "250", "250", "354"] == await client.read_codes(5)
 
+    @pytest.mark.guards("T60")
     async def test_all_are_sent_before_the_close_that_quit_asks_for(self, start):
         async with start(Inbox()) as server:
             client = await server.connect()
@@ -169,6 +170,7 @@ class TestHandler:
             assert ["451", "250"] == await client.read_codes(2)
         assert 1 == len(recorder.of(observed.HandlerFailed))
 
+    @pytest.mark.guards("T57")
     async def test_that_hangs_defers_those_it_left_when_its_time_is_over(self, start, recorder, clock):
         started = asyncio.Event()
 
@@ -239,6 +241,25 @@ class TestHandler:
             assert ["451"] == await client.read_codes(1)
         assert ["verifying <bob@x>", "delivering"] == [each.doing for each in recorder.of(observed.HandlerFailed)]
 
+    @pytest.mark.guards("T55")
+    async def test_housekeeping_after_the_last_outcome_holds_up_nobody(self, start):
+        may_end = asyncio.Event()
+
+        class Housekeeper(Inbox):
+            async def deliver(self, transaction):
+                await super().deliver(transaction)
+                await may_end.wait()
+
+        async with start(Housekeeper()) as server:
+            client = await server.connect()
+            for _ in range(2):
+                await client.open_transaction("ann")
+                client.send("hello", ".")
+
+                assert ["250"] == await client.read_codes(1)
+            may_end.set()
+
+    @pytest.mark.guards("T59")
     async def test_state_of_one_transaction_does_not_reach_the_next(self, start):
         inbox = Inbox()
         async with start(inbox) as server:

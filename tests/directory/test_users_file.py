@@ -229,7 +229,8 @@ class TestFind:
         assert await found(directory, "bob") is None
         assert await found(directory, "ann", "example.net") is None
 
-    async def test_t63_a_detail_leads_to_its_user(self, house):
+    @pytest.mark.guards("T63")
+    async def test_a_detail_leads_to_its_user_and_to_no_folder(self, house):
         directory = await house.loaded("ann@example.org\n")
 
         assert "ann@example.org" == await found(directory, "ann+lists")

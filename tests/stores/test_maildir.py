@@ -114,6 +114,7 @@ class TestNames:
 
         assert written == NAME.fullmatch(Path(outcome.where).name)[6]
 
+    @pytest.mark.guards("T64")
     @pytest.mark.parametrize(
         "octets",
         [b"", b"a\r\nb\r\n", b"bare\nlf\r\n", b"bare\rcr\r\n", b"two\r\r\ncrs\r\n", b"\r", b"a\r\r\r\n\n"],

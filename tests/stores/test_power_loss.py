@@ -191,6 +191,7 @@ class TestMaildir:
     RFC 2033 §4.2: what was answered 250 is there, whatever happens; T62: the folders too.
     """
 
+    @pytest.mark.guards("T62")
     @pytest.mark.parametrize(
         "groups",
         [[(ANN,)], [(ANN, BEN)], [(ANN, ANN, BEN)], [(ANN,), (ANN,), (BEN,), (ANN, BEN)]],
