@@ -4,11 +4,13 @@ A session over a real socket: what the client sees, what the observer is told, a
 """
 
 import asyncio
+import errno
 
 import pytest
 
 import lmtp
 from lmtp.aio.connection import Connection
+from lmtp.aio.spool import Spool
 from lmtp.observe import events as observed
 from lmtp.protocol.events import ContentCompleted
 from tests.aio.conftest import Inbox
@@ -129,8 +131,20 @@ class TestContent:
             await client.open_transaction("ann", "bob")
             client.writer.write(b"x" * 1000 + b"\r\n" * 500 + b".\r\n")
 
-            assert ["452", "452"] == await client.read_codes(2)
+            assert ["451", "451"] == await client.read_codes(2)
             assert ["250"] == await client.say("NOOP")
+
+    async def test_that_finds_the_disk_full_is_told_so_for_every_recipient(self, start, monkeypatch):
+        def full(*_arguments):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Spool, "_write_to_file", full)
+        async with start(Inbox(), spool_threshold_bytes=10) as server:
+            client = await server.connect()
+            await client.open_transaction("ann", "bob")
+            client.writer.write(b"x" * 1000 + b"\r\n.\r\n")
+
+            assert ["452", "452"] == await client.read_codes(2)
 
 
 class TestHandler:

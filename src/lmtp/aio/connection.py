@@ -7,6 +7,7 @@ flow back both ways and tells the observer; every decision about the protocol is
 """
 
 import asyncio
+import errno
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -269,7 +270,8 @@ class Connection(asyncio.BufferedProtocol):
         try:
             transaction.content.write(event.octets)
         except OSError as error:
-            refusal = Deferred("4.3.1", detail=f"can't spool the content: {error}")
+            status = "4.3.1" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "4.3.0"
+            refusal = Deferred(status, detail=f"can't spool the content: {error}")
             self._engine.refuse_content(transaction.envelope, refusal)
 
     def _refuse_content(self, _event: events.ContentRefused) -> None:
