@@ -14,19 +14,6 @@ from lmtp.protocol.phases import Phase
 from tests.protocol.session import MESSAGE, TRANSACTION, Session, codes, open_content, statuses
 
 
-@pytest.fixture
-def session():
-    return Session.greeted()
-
-
-@pytest.fixture
-def waiting():
-    """
-    A session whose recipients are decided and settled by the test.
-    """
-    return Session.greeted(waits=True)
-
-
 class TestGreeting:
     def test_is_sent_before_the_client_says_anything(self):
         assert ["220 store.example LMTP ready"] == Session().greeting

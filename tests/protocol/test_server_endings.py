@@ -12,19 +12,6 @@ from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed
 from tests.protocol.session import MESSAGE, TRANSACTION, Session, codes, open_content
 
 
-@pytest.fixture
-def session():
-    return Session.greeted()
-
-
-@pytest.fixture
-def waiting():
-    """
-    A session whose recipients are decided and settled by the test.
-    """
-    return Session.greeted(waits=True)
-
-
 class TestBadCommands:
     """
     RFC 5321 §7.8: somebody who says nothing but nonsense is sent away, with 421.
