@@ -11,7 +11,7 @@ from typing import Final
 
 try:
     from hypothesis import strategies as st
-except ImportError as error:  # pragma: no cover - the tests have it
+except ImportError as error:
     raise ImportError("lmtp.testing.strategies needs hypothesis: python -m pip install hypothesis") from error
 
 from lmtp.protocol.address import ForwardPath, Mailbox, ReversePath
