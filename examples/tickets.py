@@ -22,7 +22,7 @@ class Tickets:
         for queue in QUEUES:
             (folder / queue).mkdir(parents=True, exist_ok=True)
 
-    async def verify(self, recipient: lmtp.Recipient, transaction: lmtp.Transaction) -> lmtp.Verdict:  # noqa: ARG002
+    def verify(self, recipient: lmtp.Recipient, transaction: lmtp.Transaction) -> lmtp.Verdict:  # noqa: ARG002
         queue = recipient.forward_path.mailbox.local_part.partition("+")[0]
         if queue not in QUEUES:
             return lmtp.Failed("5.1.1")  # 550 at RCPT: the client tells the sender

@@ -354,6 +354,30 @@ class TestVerification:
             assert ["250", "250", "451", "250"] == await client.say("LHLO x", "MAIL FROM:<>", "RCPT TO:<ann@x>", "NOOP")
         assert 1 == len(recorder.of(observed.HandlerFailed))
 
+    async def test_that_knows_at_once_need_not_be_a_coroutine(self, start, recorder):
+        class Ready(Inbox):
+            def verify(self, recipient, transaction):
+                match recipient.forward_path.mailbox.local_part:
+                    case "bob":
+                        return lmtp.Failed("5.1.1")
+                    case "carol":
+                        raise lmtp.TransientError("4.4.3", "the directory is down")
+                    case "dave":
+                        raise ZeroDivisionError
+                    case _:
+                        return lmtp.Accepted("account")
+
+        async with start(inbox := Ready()) as server:
+            client = await server.connect()
+            await client.say("LHLO x", "MAIL FROM:<>")
+            names = ("ann", "bob", "carol", "dave")
+
+            assert ["250", "550", "451", "451"] == await client.say(*(f"RCPT TO:<{name}@x>" for name in names))
+
+            assert ["354", "250"] == await client.say("DATA", "hello\r\n.")
+        assert "account" == inbox.transactions[0].recipients[0].account
+        assert 1 == len(recorder.of(observed.HandlerFailed))
+
     async def test_driver_says_with_which_status_it_could_not_tell(self, start, recorder):
         class Down(Inbox):
             async def verify(self, recipient, transaction):

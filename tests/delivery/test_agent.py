@@ -22,7 +22,7 @@ class Directory:
     Two accounts; whoever is asked for with detail is one of them.
     """
 
-    async def find(self, mailbox):
+    def find(self, mailbox):
         name = mailbox.local_part.partition("+")[0].lower()
         return Account(lmtp.Mailbox(name, "store.example")) if name in ("ann", "bob", "postmaster") else None
 
@@ -68,7 +68,7 @@ def transact(agent, content, *forward_paths, reverse_path="<sender@example.org>"
                     case events.TransactionOpened(envelope):
                         transaction = Transaction(session, "s1-1", envelope, spool)
                     case events.RecipientOffered(recipient):
-                        engine.decide(recipient, await agent.verify(recipient, transaction))
+                        engine.decide(recipient, agent.verify(recipient, transaction))
                     case events.ContentReceived(octets):
                         spool.write(octets)
                     case events.ContentCompleted():

@@ -5,12 +5,13 @@ The directory for a first try: everybody, in one spelling.
 
 import pytest
 
+from lmtp.directory.base import ask
 from lmtp.directory.everyone import Everyone, EveryoneOptions
 from lmtp.protocol.address import Mailbox
 
 
 async def account_of(mailbox, **options):
-    account = await Everyone(EveryoneOptions(**options)).find(mailbox)
+    account = await ask(Everyone(EveryoneOptions(**options)), mailbox)
     return str(account.mailbox)
 
 
@@ -19,7 +20,7 @@ class TestEveryone:
         assert "ann@example.org" == await account_of(Mailbox("ann", "example.org"))
 
     async def test_needs_no_options(self):
-        account = await Everyone().find(Mailbox("ann", "example.org"))
+        account = await ask(Everyone(), Mailbox("ann", "example.org"))
 
         assert Mailbox("ann", "example.org") == account.mailbox
 

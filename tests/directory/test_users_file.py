@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmtp.directory import users_file
+from lmtp.directory.base import ask
 from lmtp.directory.users_file import MAX_BAD_LINES_TOLD, PATIENCE_SECONDS, POLL_SECONDS, UsersFile, UsersFileOptions
 from lmtp.protocol.address import Mailbox
 from lmtp.protocol.errors import TransientError
@@ -55,7 +56,7 @@ def house(tmp_path):
 
 
 async def found(directory, local_part, domain="example.org"):
-    account = await directory.find(Mailbox(local_part, domain))
+    account = await ask(directory, Mailbox(local_part, domain))
     return account and str(account.mailbox)
 
 
@@ -66,7 +67,7 @@ class TestLines:
 
     async def fields_of(self, house, line):
         directory = await house.loaded(line)
-        return dict((await directory.find(Mailbox("ann", "example.org"))).fields)
+        return dict((await ask(directory, Mailbox("ann", "example.org"))).fields)
 
     async def test_the_user_alone_is_an_account(self, house):
         assert {} == await self.fields_of(house, "ann@example.org\n")
@@ -114,7 +115,7 @@ class TestLines:
 
         assert "ann@example.org" == await found(directory, "ann")
         assert {"password": "pw", "shell": "/bin/sh"} == dict(
-            (await directory.find(Mailbox("bob", "example.org"))).fields
+            (await ask(directory, Mailbox("bob", "example.org"))).fields
         )
 
     async def test_a_byte_order_mark_is_no_part_of_the_first_account(self, house):
@@ -125,7 +126,7 @@ class TestLines:
 
     async def test_fields_in_an_unknown_encoding_give_their_octets_back(self, house):
         directory = await house.loaded(b"ann@example.org:::::/home/J\xf6rg\n")
-        account = await directory.find(Mailbox("ann", "example.org"))
+        account = await ask(directory, Mailbox("ann", "example.org"))
 
         assert b"/home/J\xf6rg" == account.fields["home"].encode("utf-8", "surrogateescape")
 
@@ -156,19 +157,19 @@ class TestBadLines:
 
     async def test_the_first_of_two_lines_with_one_address_counts(self, house):
         directory = await house.loaded("ann@example.org:first\nann@example.org:second\n")
-        account = await directory.find(Mailbox("ann", "example.org"))
+        account = await ask(directory, Mailbox("ann", "example.org"))
 
         assert "first" == account.fields["password"]
 
     async def test_are_told_once_per_reading(self, house):
         directory = await house.loaded("bad\nann@example.org\n")
         house.now += POLL_SECONDS
-        await directory.find(Mailbox("nobody", "example.org"))
+        await ask(directory, Mailbox("nobody", "example.org"))
         assert 1 == len(house.told)
 
         house.write("bad\nann@example.org\n\n")
         house.now += POLL_SECONDS
-        await directory.find(Mailbox("nobody", "example.org"))
+        await ask(directory, Mailbox("nobody", "example.org"))
         assert 2 == len(house.told)
 
     async def test_the_wrong_file_does_not_flood_the_log(self, house):
@@ -331,17 +332,17 @@ class TestLoad:
 
     async def test_lookups_before_the_first_good_reading_fail_for_now(self, house):
         with pytest.raises(TransientError) as error:
-            await house.directory().find(Mailbox("ann", "example.org"))
+            await ask(house.directory(), Mailbox("ann", "example.org"))
 
         assert "4.3.0" == error.value.status
 
     async def test_lookups_read_the_file_when_it_comes(self, house):
         directory = house.directory()
         with pytest.raises(TransientError):
-            await directory.find(Mailbox("ann", "example.org"))
+            await ask(directory, Mailbox("ann", "example.org"))
         house.write("ann@example.org\n")
         with pytest.raises(TransientError):
-            await directory.find(Mailbox("ann", "example.org"))
+            await ask(directory, Mailbox("ann", "example.org"))
         house.now += POLL_SECONDS
 
         assert "ann@example.org" == await found(directory, "ann")
@@ -380,7 +381,7 @@ class TestChanges:
         tables = []
         monkeypatch.setattr(users_file, "_read", lambda *args: tables.append(read(*args)))
         house.now += POLL_SECONDS
-        await directory.find(Mailbox("nobody", "example.org"))
+        await ask(directory, Mailbox("nobody", "example.org"))
 
         assert [None] == tables
 
@@ -403,10 +404,10 @@ class TestChanges:
         for _ in range(2):
             aside = house.path.rename(house.path.with_suffix(".aside"))
             house.now += POLL_SECONDS
-            await directory.find(Mailbox("nobody", "example.org"))
+            await ask(directory, Mailbox("nobody", "example.org"))
             aside.rename(house.path)
             house.now += POLL_SECONDS
-            await directory.find(Mailbox("nobody", "example.org"))
+            await ask(directory, Mailbox("nobody", "example.org"))
 
         assert 2 == len(house.told)
 
@@ -469,7 +470,7 @@ class TestReading:
         house.write("bob@example.org\n")
         gate.clear()
         house.now += POLL_SECONDS
-        await directory.find(Mailbox("ann", "example.org"))
+        await ask(directory, Mailbox("ann", "example.org"))
         gate.set()
         await directory._reading
 

@@ -12,6 +12,7 @@ import tempfile
 import pytest
 
 from lmtp.config.schema import MaildirSettings, Settings
+from lmtp.directory.base import ask
 from lmtp.directory.users_file import UsersFileOptions
 from lmtp.protocol.address import Mailbox
 from lmtp.service.build import SPARE_FILES, build
@@ -46,7 +47,7 @@ class Start:
         Return the mailbox of the account the agent finds, as text.
         """
         parts = await self.build(**settings)
-        account = await parts.agent._directory.find(mailbox)
+        account = await ask(parts.agent._directory, mailbox)
         return account and str(account.mailbox)
 
     def users(self, text, **options):

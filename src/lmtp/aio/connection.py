@@ -7,18 +7,18 @@ flow back both ways and tells the observer; every decision about the protocol is
 """
 
 import asyncio
+import contextlib
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from lmtp.aio.handler import VerifiesRecipients
 from lmtp.aio.reporter import Reporter
 from lmtp.aio.session import Session, Transaction
 from lmtp.aio.spool import Spool
 from lmtp.protocol import events, reply
 from lmtp.protocol.envelope import Recipient
 from lmtp.protocol.errors import DeliveryError, LocalProtocolError
-from lmtp.protocol.outcome import Accepted, Deferred, refusal_for
+from lmtp.protocol.outcome import Accepted, Deferred, Verdict, refusal_for
 from lmtp.protocol.phases import PHASES, Phase, Wait
 from lmtp.protocol.reply import Reply
 from lmtp.protocol.server import ServerConnection
@@ -294,22 +294,35 @@ class Connection(asyncio.BufferedProtocol):
         if verifier is None:
             self._engine.decide(event.recipient, Accepted())
             return
-        task = self._loop.create_task(self._ask(verifier, event.recipient, self._open))
-        self._verifications.add(task)
-        task.add_done_callback(self._verifications.discard)
+        with self._faults_decide(event.recipient, self._open):
+            verdict = verifier.verify(event.recipient, self._open)
+            if not isinstance(verdict, Awaitable):
+                self._engine.decide(event.recipient, verdict)
+                return
+            task = self._loop.create_task(self._await_verdict(verdict, event.recipient, self._open))
+            self._verifications.add(task)
+            task.add_done_callback(self._verifications.discard)
 
-    async def _ask(self, verifier: VerifiesRecipients, recipient: Recipient, transaction: Transaction) -> None:
-        try:
+    async def _await_verdict(self, asked: Awaitable[Verdict], recipient: Recipient, transaction: Transaction) -> None:
+        with self._faults_decide(recipient, transaction):
             async with asyncio.timeout(self._settings.deadlines.verify_seconds):
-                verdict = await verifier.verify(recipient, transaction)
+                verdict = await asked
             self._engine.decide(recipient, verdict)
+        self._wake()
+
+    @contextlib.contextmanager
+    def _faults_decide(self, recipient: Recipient, transaction: Transaction) -> Iterator[None]:
+        """
+        Turn whatever a verifier raises into the verdict on this recipient.
+        """
+        try:
+            yield
         except DeliveryError as error:
             self._engine.decide(recipient, refusal_for(error))
         except _FAULTS as error:
             _reraise_if_ours(error)
             self._report.failed(transaction, f"verifying {recipient.forward_path}", error)
             self._engine.decide(recipient, Deferred("4.3.0"))
-        self._wake()
 
     def _deliver(self, event: events.ContentCompleted) -> None:
         self._content_ended = self._loop.time()

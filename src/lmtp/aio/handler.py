@@ -5,6 +5,7 @@ What a programme gives to `serve`: one method to deliver, and if it likes one to
 Whatever a handler does (raise, hang, forget somebody) each recipient gets its reply: `451 4.3.0` for those it left.
 """
 
+from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
 
 from lmtp.aio.session import Transaction
@@ -33,10 +34,11 @@ class VerifiesRecipients(Protocol):
     Says at RCPT who may have a message; a handler without it accepts everybody.
     """
 
-    async def verify(self, recipient: Recipient, transaction: Transaction) -> Verdict:
+    def verify(self, recipient: Recipient, transaction: Transaction) -> Verdict | Awaitable[Verdict]:
         """
-        Return `Accepted`, `Deferred` or `Failed` for one recipient.
+        Return `Accepted`, `Deferred` or `Failed` for one recipient; ``def`` when that is known, else ``async def``.
 
-        The recipients of one transaction may be asked for at the same time; their replies keep their order.
+        What is known at once costs no task, and no turn of the loop, per recipient. The recipients
+        of one transaction may be asked for at the same time; their replies keep their order.
         """
         ...

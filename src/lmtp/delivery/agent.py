@@ -8,7 +8,7 @@ Not here: how a message is stored, who is asked. Raises only what the writer rai
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
@@ -73,7 +73,7 @@ class DeliveryAgent:
         self._options = options
         self._clock = clock
 
-    async def verify(self, recipient: Recipient, transaction: Transaction) -> Verdict:  # noqa: ARG002 - the handler's shape
+    def verify(self, recipient: Recipient, transaction: Transaction) -> Verdict | Awaitable[Verdict]:  # noqa: ARG002 - the handler's shape
         """
         Accept who is in the directory and can be stored for; the account is found again at delivery.
 
@@ -81,7 +81,13 @@ class DeliveryAgent:
             TransientError: the directory can't be asked now.
             PermanentError: nothing can ever be stored for this mailbox.
         """
-        account = await self._directory.find(recipient.forward_path.mailbox)
+        found = self._directory.find(recipient.forward_path.mailbox)
+        return self._verdict_when(found) if isinstance(found, Awaitable) else self._verdict_for(found)
+
+    async def _verdict_when(self, found: Awaitable[Account | None]) -> Verdict:
+        return self._verdict_for(await found)
+
+    def _verdict_for(self, account: Account | None) -> Verdict:
         if account is None:
             return Failed("5.1.1")
         self._writer.check(account.mailbox)

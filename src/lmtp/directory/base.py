@@ -2,11 +2,12 @@
 """
 The contract of a directory: who is this recipient?
 
-Asked at RCPT, many times at once for pipelined recipients, on the event loop: a driver that must wait awaits.
+Asked at RCPT, many times at once for pipelined recipients, on the event loop: a driver that must wait returns
+something to await, one that knows returns what it knows.
 Not here: where an account's mail lands (stores/).
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,7 +31,7 @@ class Directory(Protocol):
     A source of accounts.
     """
 
-    async def find(self, mailbox: Mailbox) -> Account | None:
+    def find(self, mailbox: Mailbox) -> Account | Awaitable[Account | None] | None:
         """
         Return the account a mailbox belongs to, or None when nobody here has it.
 
@@ -38,6 +39,17 @@ class Directory(Protocol):
             TransientError: the source can't be asked now, so nothing is known about the mailbox.
         """
         ...
+
+
+async def ask(directory: Directory, mailbox: Mailbox) -> Account | None:
+    """
+    Return the account a mailbox belongs to, for those who have the time to wait for it.
+
+    Raises:
+        TransientError: as `Directory.find`.
+    """
+    found = directory.find(mailbox)
+    return await found if isinstance(found, Awaitable) else found
 
 
 def check_default_domain(text: str) -> None:

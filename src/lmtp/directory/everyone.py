@@ -39,7 +39,7 @@ class Everyone:
     def __init__(self, options: EveryoneOptions | None = None) -> None:
         self._options = options or EveryoneOptions()
 
-    async def find(self, mailbox: Mailbox) -> Account:
+    def find(self, mailbox: Mailbox) -> Account:
         """
         Return the account: the local part in lower case without its detail, the domain in lower case.
         """

@@ -10,7 +10,7 @@ there is nothing to look into.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -106,7 +106,7 @@ class UsersFile:
         if self._table is None:
             raise TransientError("4.3.0", self._trouble)
 
-    async def find(self, mailbox: Mailbox) -> Account | None:
+    def find(self, mailbox: Mailbox) -> Account | Awaitable[Account | None] | None:
         """
         Return the account a mailbox belongs to, or None when the file has none.
 
@@ -116,9 +116,16 @@ class UsersFile:
         if self._poll is None and self._monotonic() >= self._next_poll:
             self._start_poll()
         if self._poll is not None:
-            # Who was removed must not be accepted, nor who was added be refused, however long no mail came.
-            # Shielded: a session that ends while it waits here must not take the others' poll along.
-            await asyncio.shield(self._poll)
+            return self._find_after(self._poll, mailbox)
+        return self._look_up(mailbox)
+
+    async def _find_after(self, poll: asyncio.Task[None], mailbox: Mailbox) -> Account | None:
+        # Who was removed must not be accepted, nor who was added be refused, however long no mail came.
+        # Shielded: a session that ends while it waits here must not take the others' poll along.
+        await asyncio.shield(poll)
+        return self._look_up(mailbox)
+
+    def _look_up(self, mailbox: Mailbox) -> Account | None:
         if self._table is None:
             raise TransientError("4.3.0", self._trouble)
         line = self._table.find(mailbox, self._options.recipient_delimiter)

@@ -17,7 +17,7 @@ from lmtp.aio.server import ServerSettings
 from lmtp.config.domains import ascii_domain
 from lmtp.config.schema import Settings
 from lmtp.delivery.agent import DeliveryAgent
-from lmtp.directory.base import Directory
+from lmtp.directory.base import Directory, ask
 from lmtp.directory.everyone import Everyone, EveryoneOptions
 from lmtp.directory.users_file import UsersFile, UsersFileOptions
 from lmtp.observe.events import Warned
@@ -112,7 +112,7 @@ async def _directory(options: UsersFileOptions | None, name: str, observer: Obse
         return Everyone(EveryoneOptions(default_domain=name))
     users = UsersFile(replace(options, default_domain=options.default_domain or name), observer)
     await users.load()
-    if await users.find(Mailbox("postmaster", "")) is None:  # RFC 5321 §4.5.1 wants it read by somebody
+    if await ask(users, Mailbox("postmaster", "")) is None:  # RFC 5321 §4.5.1 wants it read by somebody
         observer.observe(Warned(subject="users", detail="nobody in the users file gets mail for postmaster"))
     return users
 

@@ -34,6 +34,13 @@ for the last.
 """
 MAX_OCTETS: Final = 1024 * 1024
 """Octets of one group, unless one copy alone has more: a small message must not wait for a large one's fsync."""
+QUIET_TURNS: Final = 2
+"""
+Turns of the loop without a further transaction after which those that came are handed to the threads. Messages arrive
+in crowds, for replies leave in crowds. A thread that begins with the first of a crowd has a group of one, makes the
+rest wait for it, and fights for the interpreter's lock with the loop that parses them: eight sessions stored
+a fourteenth fewer messages a second. A message that comes alone waits some 20 us.
+"""
 
 
 class _Unit:
@@ -65,9 +72,10 @@ class GroupWriter(Generic[StagedT]):
     """
     Writes copies to a store from threads of its own. Made on the event loop it reports to; `close` ends it.
 
-    First come, first served. A thread that is free takes all that waits, up to the bounds of a group: a lone copy is
-    written at once and a crowd together, which stored a fifth more messages a second for eight sessions, and no fewer
-    for more, than dividing it among the free threads. Each group reports back in one call to the loop.
+    First come, first served. Transactions that come close together are gathered on the loop, and a thread that is free
+    takes all that waits, up to the bounds of a group: a lone copy is written at once and a crowd together, which stored
+    a fifth more messages a second for eight sessions, and no fewer for more, than dividing it among the free threads.
+    Each group reports back in one call to the loop.
 
     Args:
         store: The driver; its methods are called from several threads at once.
@@ -79,6 +87,8 @@ class GroupWriter(Generic[StagedT]):
         self._store = store
         self._observer = observer
         self._loop = asyncio.get_running_loop()
+        self._gathered: list[_Unit] = []
+        self._quiet_turns = 0
         self._waiting: deque[_Unit] = deque()
         self._is_closing = False
         self._work = threading.Condition()
@@ -128,6 +138,7 @@ class GroupWriter(Generic[StagedT]):
         """
         Take nothing more, complete what has been taken, and end the threads. To be awaited before the loop ends.
         """
+        self._hand_over()
         with self._work:
             self._is_closing = True
             self._work.notify_all()
@@ -135,16 +146,34 @@ class GroupWriter(Generic[StagedT]):
             await asyncio.to_thread(thread.join)
 
     def _put(self, unit: _Unit) -> None:
+        if self._is_closing:
+            raise RuntimeError("the writer has been closed")
+        if not self._gathered:
+            self._loop.call_soon(self._gather)
+        self._gathered.append(unit)
+        self._quiet_turns = 0
+
+    def _gather(self) -> None:
+        """
+        Wait while more comes, but not once a group is full.
+        """
+        self._quiet_turns += 1
+        if self._quiet_turns <= QUIET_TURNS and sum(len(unit.copies) for unit in self._gathered) < MAX_COPIES:
+            self._loop.call_soon(self._gather)
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
         with self._work:
-            if self._is_closing:
-                raise RuntimeError("the writer has been closed")
-            self._waiting.append(unit)
+            self._waiting.extend(self._gathered)
             self._work.notify()
+        self._gathered.clear()
 
     def _withdraw(self, unit: _Unit) -> None:
-        with self._work:
-            if unit in self._waiting:
-                self._waiting.remove(unit)
+        for units in (self._gathered, self._waiting):
+            with self._work:
+                if unit in units:
+                    units.remove(unit)
 
     def _serve(self) -> None:
         while group := self._take():
