@@ -18,8 +18,10 @@ DRIVERS = {
     "click": "lmtp.cli",
     "hypothesis": "lmtp.testing.strategies",
     "idna": "lmtp.config.domains",
+    "passlib": "lmtp.auth.passwords",
     "pydantic": "lmtp.config.schema",
     "rich": "lmtp.cli.output",
+    "scramp": "lmtp.auth.scram",
     "structlog": "lmtp.telemetry.logs",
     "uvloop": "lmtp.service.loop",
 }
