@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The manual pages for man(1): lmtp(1), lmtp-serve(1) and lmtp.toml(5).
+The manual pages for man(1): lmtp(1), lmtp-serve(1), lmtp-check(1) and lmtp.toml(5).
 
 Lists of options, keys and files come from the code; the text around them stands here. Checked with groff(1).
 """
@@ -11,7 +11,11 @@ from typing import Final
 
 from scripts.docs.settings import Unset, commands, help_of, keys_by_table, options_of
 
-_NAMES: Final = {"lmtp": "LMTP, the last hop of mail", "lmtp serve": "deliver mail into Maildirs over LMTP"}
+_NAMES: Final = {
+    "lmtp": "LMTP, the last hop of mail",
+    "lmtp serve": "deliver mail into Maildirs over LMTP",
+    "lmtp check": "test how well a server speaks LMTP",
+}
 
 _SERVE_DESCRIPTION: Final = """\
 A client, nearly always the queue of a mail server, hands over a message for one or more recipients.
@@ -33,6 +37,21 @@ _STATUSES: Final = (
     ("71", "An endpoint could not be opened, or another error of the operating system."),
     ("78", "The settings or the users file can't be used; standard error has a line for each problem."),
 )
+_CHECK_DESCRIPTION: Final = """\
+A line for each case says how it ended, which requirement it is, its level, what a good server does, and the clause.
+A failed one also shows what was sent, what came and what was expected.
+A case whose extension is not offered, or for which no recipient was named, is skipped with the reason.
+One that could not come to its point, as when the server answers 421 or refuses the sender, is inconclusive.
+.PP
+MUST and SHOULD are those of the standards; what is called quality is asked by none of them."""
+_CHECK_STATUSES: Final = (
+    ("0", "No MUST failed; with --strict no SHOULD either."),
+    ("1", "One did."),
+    ("2", "The command line could not be read."),
+    ("69", "The server could not be reached or let nobody in, or was gone before the end and nothing had failed."),
+)
+_CHECK_EXAMPLE: Final = """\
+lmtp check unix:/run/lmtp.sock --user ann@example.org --user bob@example.org --unknown nobody@example.org"""
 _STANDARDS: Final = "RFC 2033; RFC 5321, as far as LMTP inherits it; RFC 2920; RFC 2034; RFC 6152; RFC 1870."
 _FILES: Final = (
     ("lmtp.toml", "Settings, when --config names it; see lmtp.toml(5). No file is read unless it is named."),
@@ -56,7 +75,12 @@ def all_pages() -> dict[str, str]:
     """
     Return all manual pages by file name.
     """
-    return {"lmtp.1": _lmtp(), "lmtp-serve.1": _lmtp_serve(), "lmtp.toml.5": _lmtp_toml()}
+    return {
+        "lmtp.1": _lmtp(),
+        "lmtp-serve.1": _lmtp_serve(),
+        "lmtp-check.1": _lmtp_check(),
+        "lmtp.toml.5": _lmtp_toml(),
+    }
 
 
 def _lmtp() -> str:
@@ -68,7 +92,7 @@ def _lmtp() -> str:
         ("DESCRIPTION", _roff("What the command does is the business of its subcommands.")),
         ("COMMANDS", _list((each.name, help_of(each).partition("\n\n")[0]) for each in inner)),
         ("OPTIONS", _list(options_of(outer))),
-        ("SEE ALSO", "\\fBlmtp-serve\\fR(1), \\fBlmtp.toml\\fR(5)"),
+        ("SEE ALSO", "\\fBlmtp-serve\\fR(1), \\fBlmtp-check\\fR(1), \\fBlmtp.toml\\fR(5)"),
     )
 
 
@@ -92,6 +116,21 @@ def _lmtp_serve() -> str:
             _roff(_STANDARDS),
         ),
         ("SEE ALSO", "\\fBlmtp.toml\\fR(5), \\fBmaildir\\fR(5)"),
+    )
+
+
+def _lmtp_check() -> str:
+    (check,) = (each for each in commands() if each.name == "lmtp check")
+    description = [*map(_roff, help_of(check).split("\n\n")), *map(_roff, _CHECK_DESCRIPTION.split("\n.PP\n"))]
+    return _page(
+        "LMTP-CHECK 1",
+        ("NAME", f"lmtp-check \\- {_NAMES[check.name]}"),
+        ("SYNOPSIS", "\\fBlmtp check\\fR \\fIENDPOINT\\fR [\\fIOPTION\\fR]..."),
+        ("DESCRIPTION", "\n.PP\n".join(description)),
+        ("OPTIONS", _list(options_of(check))),
+        ("EXIT STATUS", _list(_CHECK_STATUSES)),
+        ("EXAMPLE", f".nf\n{_roff(_CHECK_EXAMPLE)}\n.fi"),
+        ("SEE ALSO", "\\fBlmtp\\fR(1), \\fBlmtp-serve\\fR(1)"),
     )
 
 

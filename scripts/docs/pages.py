@@ -3,7 +3,8 @@
 Which files of the manual hold something that is made from the code, and what they must be.
 
 A block of a page lies between ``<!-- begin: name -->`` and ``<!-- end: name -->``; all else is written by people.
-Not here: what a block says (protocol.py, settings.py, log.py, api.py). Raises KeyError for a block nobody makes.
+Not here: what a block says (protocol.py, settings.py, log.py, api.py, and tables.py of scripts/coverage_spec).
+Raises KeyError for a block nobody makes.
 """
 
 import re
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from scripts.coverage_spec import tables
 from scripts.docs import api, log, manpages, protocol, settings
 
 ROOT: Final = Path(__file__).parents[2]
@@ -29,6 +31,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "log-events": log.events,
     "log-levels": log.levels,
     "python-api": api.names,
+    "requirements-not-covered": tables.not_covered,
     "example-inbox": lambda: _example("inbox"),
     "example-tickets": lambda: _example("tickets"),
     "example-engine": lambda: _example("engine"),

@@ -12,8 +12,7 @@ from typing import Final
 
 from lmtp.protocol import reply
 from lmtp.protocol.dialect import LMTP, SMTP, Dialect, Replies
-from lmtp.protocol.extensions import EXTENSIONS
-from lmtp.protocol.limits import Limits
+from lmtp.protocol.extensions import EXTENSIONS, STANDARD, Extension
 from lmtp.protocol.outcome import Deferred, Delivered, Failed, reply_for
 from lmtp.protocol.phases import PHASES, SERVER, Phase
 from lmtp.protocol.reply import Reply
@@ -47,13 +46,33 @@ WHEN: Final[Mapping[str, str]] = {
     "BAD_CLIENT_NAME": "`LHLO` without a domain or an address literal.",
     "BAD_REVERSE_PATH": "`MAIL` whose path is none.",
     "BAD_FORWARD_PATH": "`RCPT` whose path is none, or has no domain.",
-    "NON_ASCII_SENDER": "`MAIL` with octets above 127: SMTPUTF8 is not offered.",
-    "NON_ASCII_RECIPIENT": "`RCPT` with octets above 127: SMTPUTF8 is not offered.",
+    "NON_ASCII_SENDER": "`MAIL` with octets above 127 and without SMTPUTF8.",
+    "NON_ASCII_RECIPIENT": "`RCPT` with octets above 127 in a transaction without SMTPUTF8.",
     "PATH_TOO_LONG": "A path beyond `limits.path_bytes`.",
     "BAD_PARAMETER": "A parameter with a bad value, or one given twice.",
-    "NOT_IMPLEMENTED": "A command of SMTP or of an extension that is not offered, such as `EXPN` or `BDAT`.",
+    "NOT_IMPLEMENTED": "A command of SMTP or of an extension that is not offered, such as `EXPN`.",
     "UNKNOWN_PARAMETER": "A parameter of `MAIL` or `RCPT` that no offered extension brings.",
     "BAD_SEQUENCE": "A command that may not come now; nothing changes.",
+    "TOO_MANY_TRANSACTIONS": "`MAIL` beyond `limits.transactions`; the connection closes.",
+    "BAD_CHUNK_SIZE": "`BDAT` without a size; the next reply closes the connection.",
+    "OUT_OF_STEP": "After a `BDAT` that could not be read: where its chunk ends is not known. The connection closes.",
+    "CHUNK_OUT_OF_PLACE": "`BDAT` without an accepted recipient, or after a refused chunk; its octets were read.",
+    "BINARY_NEEDS_CHUNKS": "`DATA` in a transaction with `BODY=BINARYMIME`.",
+    "START_TLS": "`STARTTLS` was taken: the handshake follows.",
+    "NOTHING_AFTER_STARTTLS": "Octets came in clear behind `STARTTLS`; the next reply closes the connection.",
+    "TLS_REQUIRED": "Anything but `LHLO`, `NOOP`, `STARTTLS` and `QUIT` where TLS is demanded.",
+    "AUTHENTICATED": "`AUTH` succeeded.",
+    "AUTHENTICATION_REQUIRED": "`MAIL` where authentication is demanded.",
+    "AUTHENTICATION_CANCELLED": "`*` in the place of a response.",
+    "BAD_BASE64": "A response, or an initial response, that is no base64.",
+    "UNKNOWN_MECHANISM": "`AUTH` with a mechanism that is not listed.",
+    "AUTHENTICATION_LINE_TOO_LONG": "A response of more than 12288 octets.",
+    "TOO_MANY_FAILURES": "`limits.authentication_failures` wrong credentials; the connection closes.",
+    "BAD_ATTRIBUTE": "`XCLIENT`, `XFORWARD` or `TRACE` with what they do not know.",
+    "FORWARD_OK": "`XFORWARD` was taken.",
+    "TRACE_OK": "`TRACE` was taken.",
+    "BAD_PRIORITY": "A bad or repeated `MT-PRIORITY`.",
+    "ACCESS_DENIED": "Instead of the greeting, to peers that `access.connect` does not name; the connection closes.",
     "TOO_BIG": "`MAIL` whose `SIZE` is beyond `limits.message_bytes`.",
 }
 """When each standard reply is given."""
@@ -115,13 +134,22 @@ def phases_table() -> str:
 
 def extensions() -> str:
     """
-    Return the table of extensions as a server with its default limits lists them.
+    Return the table of extensions.
     """
-    rows = [
-        (code(each.line(Limits())), each.rfc, ", ".join(map(code, each.mail_parameters)), f"{each.summary}.")
-        for each in EXTENSIONS
-    ]
-    return table(("In the reply to `LHLO`", "Defined in", "Parameters of `MAIL`", "What it changes"), rows)
+    rows = [(code(each.keyword), each.rfc, _listed(each), _words_of(each), f"{each.summary}.") for each in EXTENSIONS]
+    return table(("Keyword", "Defined in", "Offered", "Brings", "What it changes"), rows)
+
+
+def _listed(extension: Extension) -> str:
+    if extension.is_required:
+        return "always"
+    return "by default" if extension.keyword in STANDARD else "when asked for"
+
+
+def _words_of(extension: Extension) -> str:
+    verbs = [code(verb.decode("ascii")) for verb in extension.verbs]
+    mail = [code(f"MAIL {keyword}") for keyword in extension.mail_parameters]
+    return ", ".join([*verbs, *mail, *(code(f"RCPT {keyword}") for keyword in extension.rcpt_parameters)])
 
 
 def replies_to_commands() -> str:

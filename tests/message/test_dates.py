@@ -21,6 +21,7 @@ class TestDateTime:
     RFC 5322 §3.3; RFC 5321 §4.4: a numeric offset, no obsolete form.
     """
 
+    @pytest.mark.guards("TR-4")
     @given(seconds, offsets)
     def test_is_the_standard_library_s(self, epoch_seconds, offset):
         zone = timezone(timedelta(seconds=offset))

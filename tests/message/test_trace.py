@@ -56,6 +56,7 @@ class TestKeyword:
     RFC 3848, RFC 6531 §4.3: S for TLS, then A for AUTH.
     """
 
+    @pytest.mark.guards("TR-5")
     @pytest.mark.parametrize(
         ("keyword", "is_encrypted", "is_authenticated", "is_utf8"),
         [
@@ -78,6 +79,7 @@ class TestReceived:
     RFC 5321 §4.4: from, by, with, id, for, and the date.
     """
 
+    @pytest.mark.guards("TR-2", "TR-3")
     def test_says_how_the_message_came(self):
         assert (
             b"Received: from mx.example.net ([192.0.2.7]) by mail.example.org with LMTP\r\n"
@@ -90,6 +92,7 @@ class TestReceived:
         assert " for " not in field
         assert STAMP.fullmatch(field)
 
+    @pytest.mark.guards("TR-2")
     @pytest.mark.parametrize(
         ("peer", "written"),
         [
@@ -126,6 +129,7 @@ class TestReceived:
     def test_empty_identifiers_stay_grammatical(self):
         assert STAMP.fullmatch(unfolded(bytes(replace(RECEIVED, transaction_id="", keyword="\r\n"))))
 
+    @pytest.mark.guards("TR-2", "TR-16")
     @given(texts, texts, texts, st.none() | st.ip_addresses(), st.none() | mailboxes.map(ForwardPath))
     def test_is_grammatical_whatever_the_peer_says(self, client_name, server_name, transaction_id, peer, path):
         field = bytes(
@@ -180,12 +184,14 @@ class TestReturnPath:
     RFC 5321 §4.4: the reverse-path in its brackets.
     """
 
+    @pytest.mark.guards("TR-8")
     def test_of_a_bounce_is_null(self):
         assert b"Return-Path: <>\r\n" == return_path(ReversePath())
 
     def test_is_the_reverse_path(self):
         assert b'Return-Path: <"a b"@example.org>\r\n' == return_path(ReversePath(Mailbox("a b", "example.org")))
 
+    @pytest.mark.guards("TR-16")
     @given(mailboxes)
     def test_is_one_line_whatever_the_mailbox(self, mailbox):
         field = return_path(ReversePath(mailbox))
@@ -198,6 +204,7 @@ class TestDeliveredTo:
     RFC 9228; T61: the mailbox, without brackets.
     """
 
+    @pytest.mark.guards("T61", "TR-10")
     def test_has_no_brackets(self):
         assert b"Delivered-To: ann@example.org\r\n" == delivered_to(ANN)
 
@@ -206,6 +213,7 @@ class TestDeliveredTo:
 
         assert "Delivered-To: ann@bücher.example\r\n".encode() == delivered_to(mailbox)
 
+    @pytest.mark.guards("TR-16")
     @given(mailboxes)
     def test_is_one_line_whatever_the_mailbox(self, mailbox):
         field = delivered_to(mailbox)
@@ -225,6 +233,7 @@ class TestEditing:
         head, body_start = edit_for_delivery(HeaderSection(content), TestEditing.FIELDS)
         return head + content[body_start:]
 
+    @pytest.mark.guards("TR-15")
     def test_order_is_return_path_delivered_to_received(self):
         names = [name for name, _ in BytesHeaderParser().parsebytes(self.FIELDS).items()]
 
@@ -234,6 +243,7 @@ class TestEditing:
     def test_message_without_a_return_path_is_neither_copied_nor_changed(self, content):
         assert (self.FIELDS, 0) == edit_for_delivery(HeaderSection(content), self.FIELDS)
 
+    @pytest.mark.guards("TR-1", "TR-9", "TR-10")
     def test_old_return_paths_go_and_all_else_stays(self):
         content = (
             b"Return-Path: <old@example.net>\r\nReceived: x\r\n\ty\r\nRETURN-PATH :\r\n <other@example.net>\r\n"
@@ -251,6 +261,7 @@ class TestEditing:
         assert self.FIELDS + b"\r\n" + content == stored
         assert self.FIELDS == HeaderSection(stored).octets
 
+    @pytest.mark.guards("TR-8", "TR-9")
     @given(st.lists(st.sampled_from([b"Return-Path: <x>\r\n", b"A: b\r\n", b" c\r\n", b"\r\n", b"x"]), max_size=9))
     def test_exactly_one_return_path_remains_and_no_other_line_is_lost(self, pieces):
         content = b"".join(pieces)
@@ -266,6 +277,7 @@ class TestLoops:
     RFC 5321 §6.3: a high limit, normally at least 100.
     """
 
+    @pytest.mark.guards("TR-12", "TR-13")
     @pytest.mark.parametrize(("hops", "looped"), [(0, False), (99, False), (100, True), (250, True)])
     def test_hundred_hops_are_a_loop(self, hops, looped):
         assert looped == has_looped(HeaderSection(b"Received: x\r\n y\r\n" * hops + b"\r\n"))

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from lmtp.protocol import events
 from lmtp.protocol.outcome import Accepted, Delivered, Outcome, Verdict
+from lmtp.protocol.reply import MAX_CHALLENGE_LINE, MAX_LINE
+from lmtp.protocol.sasl import Authenticator, Channel, Exchange
 from lmtp.protocol.server import ServerConnection
 
 SERVER_NAME: Final = "store.example"
@@ -36,7 +38,7 @@ def read_replies(octets: bytes) -> list[str]:
     for line in lines:
         match = _LINE.fullmatch(line)
         assert match is not None, line
-        assert len(line) + 2 <= 512, line
+        assert len(line) + 2 <= (MAX_CHALLENGE_LINE if match["code"] == "334" else MAX_LINE), line
         assert all(previous[:3] == match["code"] for previous in replies[-1]), replies[-1]
         replies[-1].append(line)
         if match["continued"] == " ":
@@ -53,6 +55,7 @@ class Session:
         verdicts: What is said at RCPT, by address; all others are accepted.
         outcomes: What becomes of the message, by address; all others get it delivered.
         waits: Leave both to the test: see `offered`, `decide` and `settle`.
+        authenticator: Who answers AUTH.
         settings: For the `ServerConnection`.
     """
 
@@ -62,11 +65,14 @@ class Session:
         verdicts: Mapping[str, Verdict] | None = None,
         outcomes: Mapping[str, Outcome] | None = None,
         waits: bool = False,
+        authenticator: Authenticator | None = None,
         **settings: Any,
     ) -> None:
         self._verdicts = verdicts or {}
         self._outcomes = outcomes or {}
         self._waits = waits
+        self._authenticator = authenticator
+        self._exchange: Exchange | None = None
         self.connection = ServerConnection(SERVER_NAME, **settings)
         self.events = []
         self.offered = []
@@ -140,6 +146,11 @@ class Session:
 
     def _act(self, event: events.Event) -> None:
         match event:
+            case events.AuthenticationStarted(mechanism, response) if self._authenticator:
+                self._exchange = self._authenticator.begin(mechanism, Channel())
+                self.connection.authenticate(self._exchange.step(response))
+            case events.AuthenticationContinued(response) if self._exchange:
+                self.connection.authenticate(self._exchange.step(response))
             case events.RecipientOffered(recipient):
                 self.offered.append(recipient)
                 if not self._waits:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lmtp.protocol.content import DotDecoder, Fault
+from lmtp.protocol.content import ChunkDecoder, DotDecoder, Fault
 from lmtp.testing.strategies import chunkings, contents, transmitted, wild_octets
 
 END = b"\r\n.\r\n"
@@ -56,10 +56,7 @@ def decode_naively(octets):
         return None
     lines = stream[2 : end + 2].split(b"\r\n") if end else [b""]
     content = b"\r\n".join(line.removeprefix(b".") for line in lines)
-    bare = content.replace(b"\r\n", b"")
-    stray = Fault.STRAY_LINE_END if b"\r" in bare or b"\n" in bare else Fault.NONE
-    nul = Fault.NUL if b"\0" in content else Fault.NONE
-    return content, True, stray | nul, stream[end + len(END) :]
+    return content, True, faults_naively(content), stream[end + len(END) :]
 
 
 def one_by_one(octets):
@@ -71,6 +68,7 @@ class TestDots:
     RFC 5321 §4.5.2: a line that begins with a dot loses exactly one.
     """
 
+    @pytest.mark.guards("TX-2")
     @pytest.mark.parametrize(
         ("sent", "expected"),
         [
@@ -100,6 +98,7 @@ class TestEnd:
     RFC 5321 §4.1.1.4: CRLF.CRLF and nothing else.
     """
 
+    @pytest.mark.guards("TX-5")
     def test_may_come_at_once(self):
         assert (b"", True, Fault.NONE, b"") == decode(b".\r\n")
 
@@ -114,6 +113,7 @@ class TestEnd:
     def test_may_come_in_two_pieces(self, cut):
         assert (b"a\r\n", True, Fault.NONE, b"") == decode(b"a\r\n.\r\n"[:cut], b"a\r\n.\r\n"[cut:])
 
+    @pytest.mark.guards("TX-4", "TX-11")
     @pytest.mark.parametrize("false_end", FALSE_ENDS, ids=repr)
     def test_is_nothing_else(self, false_end):
         sent = b"a" + false_end + b"QUIT" + END + b"RSET\r\n"
@@ -125,6 +125,7 @@ class TestEnd:
             assert (content, True, b"RSET\r\n") == (decoded, ended, rest)
             assert Fault.NONE != faults
 
+    @pytest.mark.guards("TX-11")
     @pytest.mark.parametrize("false_end", FALSE_ENDS, ids=repr)
     def test_is_nothing_else_before_the_first_line(self, false_end):
         sent = false_end.removeprefix(b"\r\n") + b"QUIT"
@@ -183,6 +184,86 @@ class TestChunking:
         pieces = data.draw(chunkings(transmitted(content)))
 
         assert (content, True, Fault.NONE, b"") == decode(*pieces)
+
+
+def decode_chunks(*chunks, pieces=None):
+    """
+    Feed chunks one after the other, or their octets in pieces.
+
+    Returns:
+        The decoded content, and what was found after each chunk and after the last.
+    """
+    decoder, received, faults = ChunkDecoder(), bytearray(), []
+    coming, decoded = list(pieces or [b"".join(chunks)]), b""
+    for chunk in chunks:
+        decoder.begin(len(chunk))
+        taken, ended = decoder.decode(received)
+        decoded += taken
+        while not ended:
+            received += coming.pop(0)
+            taken, ended = decoder.decode(received)
+            decoded += taken
+        faults.append(decoder.faults)
+    decoder.finish()
+    return decoded, [*faults, decoder.faults]
+
+
+class TestChunks:
+    """
+    RFC 3030 §2: so many octets, and no dot means anything.
+    """
+
+    def test_are_taken_as_they_are(self):
+        assert (b"..\r\n.\r\n", [Fault.NONE] * 3) == decode_chunks(b"..\r\n", b".\r\n")
+
+    def test_leave_what_follows_alone(self):
+        decoder, received = ChunkDecoder(), bytearray(b"abcQUIT\r\n")
+        decoder.begin(3)
+
+        assert (b"abc", True) == decoder.decode(received)
+        assert b"QUIT\r\n" == received
+        assert (b"", True) == decoder.decode(received), "asked again it says the same"
+
+    def test_may_be_empty(self):
+        decoder, received = ChunkDecoder(), bytearray(b"QUIT\r\n")
+        decoder.begin(0)
+
+        assert (b"", True) == decoder.decode(received)
+        assert b"QUIT\r\n" == received
+
+    @pytest.mark.guards("CH-17")
+    def test_may_cut_a_line_end_in_two(self):
+        assert [Fault.NONE] * 4 == decode_chunks(b"a\r", b"", b"\nb\r\n")[1]
+
+    @pytest.mark.parametrize(
+        ("chunks", "expected"),
+        [
+            ((b"a\r", b"b"), [Fault.NONE, Fault.STRAY_LINE_END, Fault.STRAY_LINE_END]),
+            ((b"a\r",), [Fault.NONE, Fault.STRAY_LINE_END]),
+            ((b"a\r", b""), [Fault.NONE, Fault.NONE, Fault.STRAY_LINE_END]),
+            ((b"\r\r", b"\n"), [Fault.STRAY_LINE_END] * 3),
+            ((b"\n",), [Fault.STRAY_LINE_END] * 2),
+            ((b"\0", b"\n"), [Fault.NUL, Fault.NUL | Fault.STRAY_LINE_END, Fault.NUL | Fault.STRAY_LINE_END]),
+        ],
+    )
+    def test_have_the_faults_of_the_content_they_make(self, chunks, expected):
+        assert expected == decode_chunks(*chunks)[1]
+
+    @given(octets=wild_octets(), data=st.data())
+    def test_make_the_same_content_however_they_are_cut(self, octets, data):
+        chunks, pieces = data.draw(chunkings(octets)), data.draw(chunkings(octets))
+        decoded, faults = decode_chunks(*chunks, pieces=pieces)
+        seen = [b"".join(chunks[: number + 1]) for number in range(len(chunks))]
+
+        assert octets == decoded
+        assert [faults_naively(part.removesuffix(b"\r")) for part in seen] == faults[:-1]
+        assert faults_naively(octets) == faults[-1]
+
+
+def faults_naively(octets):
+    bare = octets.replace(b"\r\n", b"")
+    stray = Fault.STRAY_LINE_END if b"\r" in bare or b"\n" in bare else Fault.NONE
+    return stray | (Fault.NUL if b"\0" in octets else Fault.NONE)
 
 
 class TestWork:

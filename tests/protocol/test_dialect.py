@@ -21,12 +21,14 @@ def deliver(dialect, **outcomes):
 
 
 class TestGreeting:
+    @pytest.mark.guards("LMTP-4.1-1")
     @pytest.mark.parametrize(("dialect", "verb"), [(LMTP, "LHLO"), (SMTP, "EHLO")])
     def test_is_the_dialects_own_verb(self, dialect, verb):
         session = Session(dialect=dialect)
 
         assert ["250"] == codes(session.say(f"{verb} mx.example"))
 
+    @pytest.mark.guards("LMTP-4.1-3", "LMTP-4.1-4")
     @pytest.mark.parametrize(("dialect", "verb"), [(LMTP, "EHLO"), (LMTP, "HELO"), (SMTP, "LHLO")])
     def test_of_the_other_protocol_is_answered_500_and_changes_nothing(self, dialect, verb):
         session = Session.greeted(dialect=dialect)
@@ -41,6 +43,7 @@ class TestGreeting:
 
 
 class TestDataWithoutRecipients:
+    @pytest.mark.guards("LMTP-4.2-2", "T22")
     @pytest.mark.parametrize(("dialect", "code"), [(LMTP, "503"), (SMTP, "554")])
     def test_is_refused_with_the_dialects_code(self, dialect, code):
         session = Session.greeted(dialect=dialect)

@@ -3,19 +3,22 @@
 The transcripts of tests/dialogues, played against the engine however the octets are cut; and what reads them.
 """
 
+import re
 from pathlib import Path
 
 import pytest
 
 from lmtp.protocol.events import ContentCompleted
 from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed
-from lmtp.testing.dialogues import Dialogue, DialogueError, byte_by_byte, load_dialogues, play, split_at
+from lmtp.testing.dialogues import SERVER_NAME, Dialogue, DialogueError, byte_by_byte, load_dialogues, play, split_at
 from tests.protocol.session import Session, read_replies
 
 DIALOGUES = load_dialogues(Path(__file__).parents[1] / "dialogues")
 
 MOST_SPLITS = 1500
 """A longer transcript is split at as many offsets, spread evenly."""
+ENHANCED = re.compile(r"([245])[0-9][0-9][ -]\1\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2}) ")
+"""The beginning of a line with an enhanced code of its reply's class."""
 
 each_dialogue = pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda dialogue: dialogue.name)
 
@@ -45,8 +48,13 @@ class TestEngine:
 
     @each_dialogue
     def test_plays_it_when_the_client_does_not_wait(self, dialogue):
-        settings = {"dialect": dialogue.dialect, "limits": dialogue.limits, "leniency": dialogue.leniency}
-        session = Session(waits=True, **settings)
+        settings = {
+            "dialect": dialogue.dialect,
+            "limits": dialogue.limits,
+            "leniency": dialogue.leniency,
+            "offer": dialogue.offer,
+        }
+        session = Session(waits=True, authenticator=dialogue.rules, **settings)
         replies = session.greeting + session.send(dialogue.client_octets)
         while waiting := undecided(session) or unsettled(session):
             for recipient in reversed(waiting):  # the last first: the engine has to restore the order
@@ -77,6 +85,20 @@ class TestTranscripts:
         for turn in dialogue.turns:
             read_replies("".join(f"{line}\r\n" for line in turn.answer).encode("ascii"))
 
+    @pytest.mark.guards("ES-1", "ES-2", "ES-3", "ES-5", "T49")
+    @each_dialogue
+    def test_have_the_enhanced_code_on_each_line_but_those_of_greetings_and_3yz(self, dialogue):
+        """
+        RFC 2034 §4: of the class of the reply's code, and one for a whole reply.
+        """
+        lines = (f"{line}\r\n" for turn in dialogue.turns for line in turn.answer)
+        _, *replies = read_replies("".join(lines).encode("ascii"))
+        for reply in replies:
+            found = {ENHANCED.match(line) and line[4:].partition(" ")[0] for line in reply.split("\n")}
+            is_exempt = reply.startswith(("3", "220 store", f"250-{SERVER_NAME}\n"))
+
+            assert (1, is_exempt) == (len(found), found == {None}), reply
+
     def test_are_there(self):
         assert 15 < len(DIALOGUES)
 
@@ -91,6 +113,12 @@ class TestParser:
         assert ("ESMTP", 200, "NUL") == (dialogue.dialect.name, dialogue.limits.recipients, dialogue.leniency.name)
         assert (Failed("5.1.1"), Accepted()) == (dialogue.rules.verdict(ann), dialogue.rules.verdict(cyd))
         assert (Delivered(), Deferred("4.2.2", "Full up")) == (dialogue.rules.outcome(ann), dialogue.rules.outcome(cyd))
+
+    def test_reads_which_requirements_it_covers(self):
+        dialogue = Dialogue.parse("covers: ST-1 LMTP-4.2-3\ncovers: T05\n")
+
+        assert ("ST-1", "LMTP-4.2-3", "T05") == dialogue.covers
+        assert () == Dialogue.parse("").covers
 
     def test_reads_turns(self):
         dialogue = Dialogue.parse("# a\n\nS: 220 hi\nC: a\nC: b\nS: 250-c\nS: 250 d\nC: e\nC closes\nS closes\n")

@@ -14,11 +14,14 @@ MINIMUMS = {
     "path_bytes": 256,
     "message_bytes": 64 * 1024,
     "recipients": 100,
+    "transactions": 0,
+    "authentication_failures": 3,
     "bad_commands": 1,
 }
 
 
 class TestLimits:
+    @pytest.mark.guards("SZ-3", "SZ-4", "SZ-7", "SZ-8")
     @pytest.mark.parametrize("name", MINIMUMS)
     def test_cannot_be_less_than_the_minimum(self, name):
         assert MINIMUMS[name] == getattr(Limits(**{name: MINIMUMS[name]}), name)

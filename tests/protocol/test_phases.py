@@ -95,6 +95,7 @@ class TestEngine:
     RFC 5321 §4.1.4: a command out of place is answered 503 and changes nothing.
     """
 
+    @pytest.mark.guards("LMTP-4-1", "ST-1")
     @pytest.mark.parametrize("dialect", [LMTP, SMTP], ids=lambda dialect: dialect.name)
     @pytest.mark.parametrize(("phase", "step"), list(product(REACH, COMMANDS)), ids=lambda item: item.name)
     def test_obeys_the_table(self, phase, step, dialect):
@@ -122,6 +123,7 @@ class TestEngine:
         assert "421" == codes(session.hear())[-1]
         assert Phase.CLOSED is session.connection.phase
 
+    @pytest.mark.guards("ST-4")
     @pytest.mark.parametrize("phase", [Phase.CONNECTED, Phase.READY, Phase.MAIL, Phase.RCPT])
     @pytest.mark.parametrize(("line", "code"), [("NOOP", "250"), ("VRFY ann", "252"), ("HELP", "214")])
     def test_commands_in_no_table_are_obeyed_anywhere_and_change_nothing(self, phase, line, code):

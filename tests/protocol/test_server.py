@@ -7,6 +7,7 @@ import pytest
 
 from lmtp.protocol import events, reply
 from lmtp.protocol.errors import LocalProtocolError
+from lmtp.protocol.extensions import STANDARD, Demand, Offer
 from lmtp.protocol.limits import Leniency, Limits
 from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed
 from lmtp.protocol.parameters import Body
@@ -21,9 +22,10 @@ class TestGreeting:
     def test_is_answered_with_the_extensions(self):
         session = Session(limits=Limits(message_bytes=70_000))
 
-        assert [
-            "250-store.example\n250-PIPELINING\n250-ENHANCEDSTATUSCODES\n250-8BITMIME\n250-SIZE 70000\n250 HELP"
-        ] == session.say("LHLO mx.example")
+        plain = "250-PIPELINING\n250-ENHANCEDSTATUSCODES\n250-8BITMIME\n250-SIZE 70000\n250-CHUNKING\n250-SMTPUTF8\n"
+        expected = f"250-store.example\n{plain}250-LIMITS RCPTMAX=1000\n250 HELP"
+
+        assert [expected] == session.say("LHLO mx.example")
         assert [events.ClientGreeted("mx.example")] == session.events
 
     @pytest.mark.parametrize("line", ["MAIL FROM:<>", "RCPT TO:<ann@example>", "DATA"])
@@ -44,12 +46,63 @@ class TestGreeting:
         assert ["greeted again"] == [event.reason for event in session.of_type(events.TransactionAborted)]
 
 
+class TestProxies:
+    """
+    XCLIENT: the session begins anew for the client a proxy stands for.
+    """
+
+    OFFER = Offer(extensions=STANDARD | {"XCLIENT", "XFORWARD"})
+
+    def test_greets_again_and_waits_for_what_its_client_is_offered(self):
+        """
+        What is said in the same piece is said by the client that is meant, and not by one that is trusted.
+        """
+        session = Session.greeted(offer=self.OFFER)
+        session.connection.receive_data(b"XCLIENT ADDR=192.0.2.7\r\nLHLO mx.example\r\nXFORWARD ADDR=::1\r\n")
+        (happened,) = session.connection.next_events()
+        session.connection.offer = Offer()
+
+        assert events.ClientReplaced({"ADDR": "192.0.2.7"}) == happened
+        assert ["220", "250", "500"] == codes(session.hear())
+
+    def test_is_not_possible_within_a_transaction(self):
+        session = Session.greeted(offer=self.OFFER)
+
+        assert ["250", "503", "503"] == codes(session.say("MAIL FROM:<>", "XCLIENT ADDR=::1", "XFORWARD ADDR=::1"))
+
+    def test_says_where_messages_come_from(self):
+        session = Session.greeted(offer=self.OFFER)
+
+        assert ["250"] == codes(session.say("XFORWARD NAME=[UNAVAILABLE]"))
+        assert [events.ClientForwarded({"NAME": None})] == session.of_type(events.ClientForwarded)
+
+
+class TestDemands:
+    def test_of_tls_come_first(self):
+        session = Session(offer=Offer(extensions=STANDARD | {"STARTTLS"}, demands=Demand.TLS))
+        lines = ["NOOP", "LHLO mx.example", "MAIL FROM:<>", "RSET", "VRFY ann", "HELP", "WHAT", "QUIT"]
+
+        assert ["250", "250", "530", "530", "530", "530", "500", "221"] == codes(session.say(*lines))
+        assert ["503"] == codes(Session(offer=session.connection.offer).send(b"BDAT 2\r\n\r\n"))
+
+    def test_of_tls_are_met_by_tls(self):
+        offer = Offer(extensions=STANDARD | {"STARTTLS"}, demands=Demand.TLS, is_encrypted=True)
+
+        assert ["250"] == codes(Session.greeted(offer=offer).say("MAIL FROM:<>"))
+
+    def test_of_authentication_come_before_a_transaction(self):
+        session = Session.greeted(offer=Offer(demands=Demand.AUTHENTICATION))
+
+        assert ["530 5.7.0", "250 2.0.0", "252 2.1.5"] == statuses(session.say("MAIL FROM:<>", "RSET", "VRFY ann"))
+
+
 class TestCommands:
+    @pytest.mark.guards("RP-1", "PL-6")
     def test_get_one_reply_each_in_their_order(self, session):
         assert ["250", "252", "214", "500", "250"] == codes(session.say("NOOP", "VRFY ann", "HELP", "WHAT", "RSET"))
 
     def test_help_names_the_verbs(self, session):
-        assert ["214 2.0.0 Commands: LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT"] == session.say("HELP")
+        assert ["214 2.0.0 Commands: LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT BDAT"] == session.say("HELP")
 
     def test_rset_takes_the_transaction_away(self, session):
         session.say("MAIL FROM:<>", "RCPT TO:<ann@example>")
@@ -86,6 +139,7 @@ class TestMail:
 
         assert (10, Body.EIGHT_BIT) == (parameters.size_bytes, parameters.body)
 
+    @pytest.mark.guards("SI-3")
     def test_that_announces_too_much_is_refused(self):
         """
         RFC 1870 §6.1.
@@ -104,6 +158,7 @@ class TestRecipients:
             session.say("RCPT TO:<ann@example>", "RCPT TO:<bob@example>", "RCPT TO:<cyd@example>")
         )
 
+    @pytest.mark.guards("PL-6")
     def test_may_be_decided_in_any_order_and_are_answered_in_theirs(self, waiting):
         waiting.say("MAIL FROM:<>")
 
@@ -139,6 +194,7 @@ class TestRecipients:
         with pytest.raises(LocalProtocolError, match="ann@example"):
             waiting.connection.decide(waiting.offered[0], Accepted())
 
+    @pytest.mark.guards("SZ-8", "SZ-9", "SZ-10")
     def test_surplus_is_refused_and_the_others_get_the_message(self):
         """
         RFC 5321 §4.5.3.1.10.
@@ -162,6 +218,7 @@ class TestRecipients:
             session.decide(number, Accepted())
         assert 0 == session.connection.replies_owed
 
+    @pytest.mark.guards("LI-4")
     def test_refused_ones_count_towards_the_limit(self):
         session = Session.greeted(limits=Limits(recipients=100), verdicts={"x@example": Failed("5.1.1")})
         session.say("MAIL FROM:<>")
@@ -170,6 +227,7 @@ class TestRecipients:
 
 
 class TestContent:
+    @pytest.mark.guards("SI-2")
     def test_arrives_without_the_dots_of_the_transport(self, session):
         open_content(session, "ann")
         session.say("..a", "b", ".")
@@ -183,14 +241,17 @@ class TestContent:
         assert ["250"] == codes(session.say("."))
         assert [b""] == session.contents
 
+    @pytest.mark.guards("PL-10")
     def test_may_come_in_one_piece_with_all_commands(self, session):
         assert ["250", "250", "354", "250", "221"] == codes(session.send(TRANSACTION + b"QUIT\r\n"))
 
+    @pytest.mark.guards("SZ-7", "SI-2")
     def test_of_the_greatest_size_is_taken(self):
         session = open_content(Session.greeted(limits=Limits(message_bytes=65536)), "ann")
 
         assert ["250"] == codes(session.send(b"x" * 65534 + b"\r\n.\r\n"))
 
+    @pytest.mark.guards("SZ-9", "T65")
     def test_that_is_too_big_is_read_to_its_end_and_refused_for_each(self):
         session = open_content(Session.greeted(limits=Limits(message_bytes=65536)), "ann", "bob")
         session.send(b"x" * 65536)
@@ -273,6 +334,7 @@ class TestReplies:
     RFC 2033 §4.2, §5: one for each accepted recipient, in RCPT order, each as soon as it can be.
     """
 
+    @pytest.mark.guards("LMTP-4.2-10")
     def test_leave_as_soon_as_those_before_them_are_known(self, waiting):
         open_content(waiting, "ann", "bob", "cyd")
         waiting.say(*MESSAGE)
@@ -283,6 +345,7 @@ class TestReplies:
         assert ["452"] == codes(waiting.settle(2, Deferred("4.2.2")))
         assert Phase.READY is waiting.connection.phase
 
+    @pytest.mark.guards("PL-12")
     def test_come_before_those_of_the_next_transaction(self, waiting):
         open_content(waiting, "ann", "bob")
 
@@ -307,6 +370,7 @@ class TestReplies:
             (event.recipient, event.reply.code) for event in session.of_type(events.RecipientSettled)
         ]
 
+    @pytest.mark.guards("LMTP-4.2-9")
     def test_end_the_transaction_when_the_last_is_known(self, waiting):
         open_content(waiting, "ann", "bob")
         waiting.say(*MESSAGE)

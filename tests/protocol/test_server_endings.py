@@ -25,6 +25,7 @@ class TestBadCommands:
         assert session.has_ended
         assert [] == session.say("NOOP")
 
+    @pytest.mark.guards("GR-9")
     def test_with_good_ones_between_do_not(self):
         session = Session.greeted(limits=Limits(bad_commands=3))
 
@@ -55,6 +56,7 @@ class TestDrain:
     def test_ends_a_session_that_has_not_begun(self):
         assert ["421"] == codes(self.drain(Session()))
 
+    @pytest.mark.guards("SD-1")
     def test_lets_a_transaction_come_to_its_end(self, session):
         session.say("MAIL FROM:<>")
 
@@ -109,6 +111,7 @@ class TestClose:
         with pytest.raises(LocalProtocolError):
             waiting.decide(0, Accepted())
 
+    @pytest.mark.guards("SD-3")
     def test_defers_who_was_not_settled_and_keeps_what_was(self, waiting):
         open_content(waiting, "ann", "bob", "cyd")
         waiting.say(*MESSAGE)
@@ -127,18 +130,21 @@ class TestClose:
 
 
 class TestEndOfInput:
+    @pytest.mark.guards("ST-12")
     def test_is_a_way_to_say_quit(self, session):
         session.say("MAIL FROM:<>")
 
         assert [] == session.leave()
         assert [events.SessionEnded("client left")] == session.events[-1:]
 
+    @pytest.mark.guards("DUP-6")
     def test_leaves_half_a_command_undone(self, session):
         session.send(b"MAIL FROM:<>")
 
         assert [] == session.leave()
         assert [] == session.of_type(events.TransactionOpened)
 
+    @pytest.mark.guards("ST-12")
     def test_after_the_content_still_gets_the_replies(self, waiting):
         open_content(waiting, "ann", "bob")
         waiting.say(*MESSAGE)
@@ -155,6 +161,7 @@ class TestEndOfInput:
         assert ["250"] == codes(waiting.decide(0, Accepted()))
         assert waiting.has_ended
 
+    @pytest.mark.guards("PL-8")
     def test_comes_after_everything_that_was_said(self, session):
         session.connection.receive_data(TRANSACTION + TRANSACTION)
 

@@ -15,6 +15,7 @@ SUBJECTS = range(8)
 
 
 class TestEnhancedStatus:
+    @pytest.mark.guards("ES-4")
     @given(category=st.sampled_from([2, 4, 5]), subject=st.integers(0, 999), detail=st.integers(0, 999))
     def test_is_class_subject_and_detail(self, category, subject, detail):
         """
@@ -26,6 +27,7 @@ class TestEnhancedStatus:
         assert category == status.category
         assert status.meaning in MEANINGS.values()
 
+    @pytest.mark.guards("ES-4")
     @pytest.mark.parametrize(
         "text",
         [
@@ -47,6 +49,7 @@ class TestEnhancedStatus:
         with pytest.raises(ValueError, match="not an enhanced status code"):
             EnhancedStatus(text)
 
+    @pytest.mark.guards("ES-7")
     @pytest.mark.parametrize(
         ("status", "expected"),
         [

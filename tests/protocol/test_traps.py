@@ -67,7 +67,7 @@ class TestCountOfReplies:
             session.say(*MESSAGE, "HELP", "MAIL FROM:<>")
         )
 
-    @pytest.mark.guards("T04")
+    @pytest.mark.guards("T04", "LMTP-4.2-9")
     def test_recipients_are_forgotten_after_the_last_reply(self):
         """
         A list that lives as long as the connection books the second message's replies on the first one's recipients.
@@ -140,7 +140,7 @@ class TestCountOfReplies:
 
         assert accepted == codes(session.say(*MESSAGE))
 
-    @pytest.mark.guards("T11")
+    @pytest.mark.guards("T11", "LMTP-4.2-8", "LMTP-4.2-9")
     def test_message_over_the_limit_is_refused_for_each_and_the_transaction_is_over(self):
         """
         One 552 for any number of recipients, and a transaction that stays open, were seen in a big mail store.
@@ -173,7 +173,7 @@ class TestCountOfReplies:
 
         assert ["554", "554", "250"] == codes(session.say(octets, ".", "NOOP"))
 
-    @pytest.mark.guards("T18")
+    @pytest.mark.guards("T18", "LMTP-4.2-6")
     def test_reply_of_many_lines_is_one_reply(self):
         """
         A proxy passed a backend's lines on as replies of their own.
@@ -216,7 +216,7 @@ class TestGreeting:
         assert "LHLO" in offered.split()
         assert not {"HELO", "EHLO"} & set(offered.split())
 
-    @pytest.mark.guards("T32")
+    @pytest.mark.guards("T32", "LMTP-4.1-8")
     def test_lists_the_extensions_again_each_time(self):
         """
         Nothing is kept from the greeting before.
@@ -266,8 +266,7 @@ class TestContentAndCommands:
         assert [] == session.send(b"QUIT\r\n")
         assert ["554"] == codes(session.send(b".\r\n"))
 
-    @pytest.mark.guards("T33")
-    @pytest.mark.guards("T37")
+    @pytest.mark.guards("T33", "T37", "TX-4", "TX-10")
     @pytest.mark.parametrize("leniency", [Leniency.NONE, Leniency.STRAY_LINE_ENDS])
     @pytest.mark.parametrize(
         "false_end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r"], ids=repr
@@ -342,7 +341,7 @@ class TestAddresses:
         assert [""] == [recipient.forward_path.mailbox.local_part for recipient in session.offered]
         assert ['250 2.0.0 <""@example> Delivered'] == session.say(*MESSAGE)
 
-    @pytest.mark.guards("T41")
+    @pytest.mark.guards("T41", "AD-5")
     @pytest.mark.parametrize(
         ("path", "local_part"),
         [
@@ -361,8 +360,7 @@ class TestAddresses:
         assert local_part == session.offered[0].forward_path.mailbox.local_part
         assert [f"250 2.0.0 {path} Delivered"] == session.say(*MESSAGE)
 
-    @pytest.mark.guards("T42")
-    @pytest.mark.guards("T44")
+    @pytest.mark.guards("T42", "T44", "AD-1")
     def test_null_sender_is_never_refused(self):
         """
         Bounces have it: a server that refuses it loses them.
@@ -409,7 +407,7 @@ class TestTime:
     RFC 2033 §5: a client that waits too long sends again, and there are two of the message.
     """
 
-    @pytest.mark.guards("T55")
+    @pytest.mark.guards("T55", "LMTP-4.2-10", "DUP-2")
     def test_reply_can_be_sent_the_moment_its_recipient_is_settled(self):
         """
         Housekeeping between two replies made clients time out: nothing but the outcomes before it holds a reply.

@@ -134,7 +134,8 @@ def has_looped(header: HeaderSection, max_hops: int = MAX_HOPS) -> bool:
 
 
 def _domain(name: str) -> str:
-    if DOMAIN.fullmatch(_octets(name)) or ADDRESS_LITERAL.fullmatch(_octets(name)):
+    # A host's name stays ASCII also where addresses need not (RFC 6531 §3.7.1).
+    if name.isascii() and (DOMAIN.fullmatch(_octets(name)) or ADDRESS_LITERAL.fullmatch(_octets(name))):
         return name
     likeness = _NOT_IN_DOMAIN.sub("-", name).strip("-.")
     return likeness if DOMAIN.fullmatch(_octets(likeness)) else "unknown"

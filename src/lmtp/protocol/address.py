@@ -16,6 +16,8 @@ from lmtp.protocol.grammar import ADDRESS_LITERAL, DOMAIN, DOT_STRING, PATH
 MAX_DOMAIN: Final = 255
 """Octets of a domain (RFC 5321 §4.5.3.1.2)."""
 
+# Next line, line separator and the like: what reads a trace field or a log later may end a line there.
+_CONTROLS: Final = re.compile("[\x80-\x9f\u2028\u2029]")
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")
 _NEEDS_BACKSLASH: Final = re.compile(r'(["\\])')
 
@@ -60,6 +62,13 @@ class Mailbox:
     @property
     def _key(self) -> tuple[str, str]:
         return self.local_part, self.domain.lower()
+
+    @property
+    def is_ascii(self) -> bool:
+        """
+        It needs no SMTPUTF8 (RFC 6531 §3.3).
+        """
+        return self._text.isascii()
 
     @property
     def is_postmaster(self) -> bool:
@@ -142,7 +151,7 @@ def _parse_path(octets: bytes) -> Mailbox:
 
 
 def _unquote(octets: bytes) -> str:
-    text = octets.decode("ascii")
+    text = _decode(octets)
     return _QUOTED_PAIR.sub(r"\1", text[1:-1]) if text.startswith('"') else text
 
 
@@ -159,7 +168,17 @@ def parse_domain(octets: bytes) -> str:
         _check_literal(octets[1:-1].decode("ascii"))
     elif octets and DOMAIN.fullmatch(octets) is None:
         raise AddressSyntaxError("bad domain")
-    return octets.decode("ascii")
+    return _decode(octets)
+
+
+def _decode(octets: bytes) -> str:
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise AddressSyntaxError("no UTF-8") from error
+    if _CONTROLS.search(text):
+        raise AddressSyntaxError("control characters")
+    return text
 
 
 def _check_literal(text: str) -> None:

@@ -1,22 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The commands of a session as values, and the parser that makes them out of lines.
+The commands of a session as values.
 
-Not here: whether a command may come now (phases.py) or is granted (server.py).
-Raises `CommandError` with the reply the line gets. RFC 5321 §4.1.1, RFC 2033 §4.1.
+Not here: how they are read (parser.py, and extensions.py for those that are not always there), whether one may come
+now (phases.py) or is granted (server.py). RFC 5321 §4.1.1, RFC 2033 §4.1.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from lmtp.protocol import reply
-from lmtp.protocol.address import AddressSyntaxError, ForwardPath, ReversePath, parse_domain
-from lmtp.protocol.dialect import Dialect
-from lmtp.protocol.extensions import MAIL_PARAMETERS
-from lmtp.protocol.limits import Leniency, Limits
-from lmtp.protocol.parameters import CommandError, MailParameters, parse_parameters
+from lmtp.protocol.address import ForwardPath, ReversePath
+from lmtp.protocol.parameters import MailParameters, RcptParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +31,7 @@ class Mail:
 
     reverse_path: ReversePath
     """Whom failures are reported to."""
-    parameters: MailParameters
+    parameters: MailParameters = field(default_factory=MailParameters)
     """What came behind it."""
 
 
@@ -49,6 +43,8 @@ class Rcpt:
 
     forward_path: ForwardPath
     """Whom the message is for."""
+    parameters: RcptParameters = field(default_factory=RcptParameters)
+    """What came behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +52,18 @@ class Data:
     """
     DATA: the content follows.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Bdat:
+    """
+    BDAT: a chunk of the content follows (RFC 3030 §2).
+    """
+
+    size_bytes: int
+    """Octets that follow the command line."""
+    is_last: bool
+    """The content is complete with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,137 +101,56 @@ class Quit:
     """
 
 
-Command = Greet | Mail | Rcpt | Data | Rset | Noop | Vrfy | Help | Quit
-"""Everything a client may say."""
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """
+    STARTTLS: encrypt what follows (RFC 3207 §4).
+    """
 
-_BAD_OCTETS: Final = re.compile(rb"[^ -~]")
-_NON_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
-# Commands of RFC 5321 and of extensions that this server does not offer: 502 tells them from nonsense (§4.2.4).
-_NOT_OFFERED: Final = frozenset(
-    {b"EXPN", b"BDAT", b"AUTH", b"STARTTLS", b"ETRN", b"TURN", b"ATRN", b"BURL", b"SEND", b"SOML", b"SAML"}
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """
+    AUTH: the client proves who it is (RFC 4954 §4).
+    """
+
+    mechanism: str
+    """The SASL mechanism, in capitals."""
+    initial: bytes | None = field(default=None, repr=False)
+    """The initial response in base64; None when there is none, ``=`` when it is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Xclient:
+    """
+    XCLIENT: a proxy says whom it stands for.
+    """
+
+    attributes: Mapping[str, str | None]
+    """What it says, by name in capitals; None for what it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Xforward:
+    """
+    XFORWARD: a content filter says where it had the next message from.
+    """
+
+    attributes: Mapping[str, str | None]
+    """What it says, by name in capitals; None for what it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """
+    TRACE: what the log is to call this session besides.
+    """
+
+    trace_id: str
+    """A word of the client's."""
+
+
+Command = (
+    Greet | Mail | Rcpt | Data | Bdat | Rset | Noop | Vrfy | Help | Quit | StartTls | Auth | Xclient | Xforward | Trace
 )
-
-
-class CommandParser:
-    """
-    Reads the command lines of one dialect.
-
-    Args:
-        dialect: Which greeting is right and which is the other protocol's.
-        limits: How long a path may be.
-        leniency: Whether a forward-path may lack its domain.
-    """
-
-    def __init__(self, dialect: Dialect, limits: Limits, leniency: Leniency) -> None:
-        self._path_bytes = limits.path_bytes
-        self._domain_optional = Leniency.DOMAIN_OPTIONAL in leniency
-        self._wrong_protocol = reply.wrong_protocol(dialect.name, dialect.greeting_verb)
-        self._refused = frozenset(verb.encode("ascii") for verb in dialect.refused_verbs)
-        self.verbs: Mapping[bytes, Callable[[bytes], Command]] = {
-            dialect.greeting_verb.encode("ascii"): _greet,
-            b"MAIL": self._mail,
-            b"RCPT": self._rcpt,
-            b"DATA": _without_argument(Data),
-            b"RSET": _without_argument(Rset),
-            b"NOOP": lambda _argument: Noop(),
-            b"VRFY": _vrfy,
-            b"HELP": lambda _argument: Help(),
-            b"QUIT": _without_argument(Quit),
-        }
-        """How the argument of each verb is read."""
-
-    def parse(self, line: bytes) -> Command:
-        """
-        Read one line.
-
-        Args:
-            line: The line without its CRLF.
-
-        Raises:
-            CommandError: it is no command.
-        """
-        verb, _, argument = line.rstrip(b" \t").partition(b" ")  # RFC 5321 §4.1.1: trailing white space is let pass
-        verb = verb.upper()
-        if _BAD_OCTETS.search(line.rstrip(b" \t")):
-            raise CommandError(_reply_for_bad_octets(verb, argument))
-        read = self.verbs.get(verb)
-        if read is None:
-            raise CommandError(self._reply_for_unknown(verb))
-        return read(argument)
-
-    def _reply_for_unknown(self, verb: bytes) -> reply.Reply:
-        if verb in self._refused:
-            return self._wrong_protocol
-        return reply.NOT_IMPLEMENTED if verb in _NOT_OFFERED else reply.UNKNOWN_COMMAND
-
-    def _mail(self, argument: bytes) -> Mail:
-        path, rest = self._path(argument, b"FROM:", reply.BAD_REVERSE_PATH)
-        try:
-            reverse_path = ReversePath.parse(path)
-        except AddressSyntaxError as error:
-            raise CommandError(reply.BAD_REVERSE_PATH) from error
-        values = parse_parameters(rest, MAIL_PARAMETERS)
-        return Mail(reverse_path, MailParameters(**values))  # type: ignore[arg-type] # each row names its field
-
-    def _rcpt(self, argument: bytes) -> Rcpt:
-        path, rest = self._path(argument, b"TO:", reply.BAD_FORWARD_PATH)
-        try:
-            forward_path = ForwardPath.parse(path, domain_optional=self._domain_optional)
-        except AddressSyntaxError as error:
-            raise CommandError(reply.BAD_FORWARD_PATH) from error
-        parse_parameters(rest, {})
-        return Rcpt(forward_path)
-
-    def _path(self, argument: bytes, label: bytes, bad: reply.Reply) -> tuple[bytes, bytes]:
-        """
-        Split ``FROM:<path> parameters`` behind the path; a quoted local part may hold ``>`` (RFC 5321 §4.1.2).
-        """
-        if argument[: len(label)].upper() != label:
-            raise CommandError(bad)
-        path = _PATH_OCTETS.match(argument, len(label))
-        if path is None or argument[path.end() : path.end() + 1] not in (b"", b" "):
-            raise CommandError(bad)
-        if len(path[0]) > self._path_bytes:
-            raise CommandError(reply.PATH_TOO_LONG)
-        return path[0], argument[path.end() :]
-
-
-_PATH_OCTETS: Final = re.compile(rb'<(?:[^">]|"(?:[^"\\]|\\.)*")*>')
-
-
-def _greet(argument: bytes) -> Greet:
-    try:
-        client_name = parse_domain(argument)
-    except AddressSyntaxError as error:
-        raise CommandError(reply.BAD_CLIENT_NAME) from error
-    if not client_name:
-        raise CommandError(reply.BAD_CLIENT_NAME)
-    return Greet(client_name)
-
-
-def _vrfy(argument: bytes) -> Vrfy:
-    if not argument:
-        raise CommandError(reply.ARGUMENT_REQUIRED)
-    return Vrfy()
-
-
-def _without_argument(command: Callable[[], Command]) -> Callable[[bytes], Command]:
-    def read(argument: bytes) -> Command:
-        if argument.strip():
-            raise CommandError(reply.NO_ARGUMENT_ALLOWED)
-        return command()
-
-    return read
-
-
-def _reply_for_bad_octets(verb: bytes, argument: bytes) -> reply.Reply:
-    """
-    Tell an internationalised address from garbage: the sender of the first deserves to know (RFC 6531 §3.5).
-    """
-    if _NON_ASCII.search(argument):
-        if verb == b"MAIL":
-            return reply.NON_ASCII_SENDER
-        if verb == b"RCPT":
-            return reply.NON_ASCII_RECIPIENT
-    return reply.BAD_CHARACTERS
+"""Everything a client may say."""

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Decode the content of DATA: dot transparency and the end of the content.
+Decode the content as it comes in: after DATA in lines up to a dot, after BDAT in chunks of a stated size.
 
-Works on whole chunks, one search and one replacement each, and keeps back only what might be the beginning of the end.
-Not here: size limits (server.py). Called by `ServerConnection` only, never raises. RFC 5321 §4.5.2, §4.1.1.4.
+Works on whole pieces, one search and one replacement each, and keeps back only what might be the beginning of the end.
+Not here: size limits (intake.py). Never raises. RFC 5321 §4.5.2, §4.1.1.4; RFC 3030 §2.
 """
 
 import enum
-from typing import Final
+from typing import Final, Protocol
 
 _END: Final = b"\r\n.\r\n"
 _LONE_DOT: Final = _END[2:]
@@ -27,9 +27,46 @@ class Fault(enum.Flag):
     """A NUL octet (RFC 5321 §4.5.2 discourages it); refused because readers stop there."""
 
 
+def faults_in(octets: bytes) -> Fault:
+    """
+    Return what is wrong with octets that do not begin or end between a CR and its LF.
+    """
+    faults = Fault.NONE
+    line_ends = octets.count(b"\r\n")
+    if octets.count(b"\r") != line_ends or octets.count(b"\n") != line_ends:
+        faults |= Fault.STRAY_LINE_END
+    if b"\0" in octets:
+        faults |= Fault.NUL
+    return faults
+
+
+class Decoder(Protocol):
+    """
+    Takes one content, or a part of one, out of what came in.
+    """
+
+    @property
+    def faults(self) -> Fault:
+        """
+        What has been found so far.
+        """
+        ...
+
+    def decode(self, received: bytearray) -> tuple[bytes, bool]:
+        """
+        Take from the front of what came in all that is certain.
+
+        What follows the end is neither copied nor moved: with many messages in one segment that would be quadratic.
+
+        Returns:
+            The decoded octets, and whether the end was reached.
+        """
+        ...
+
+
 class DotDecoder:
     """
-    The decoder of one content.
+    The decoder of a content that comes in lines.
 
     Only CRLF.CRLF ends it; any other mixture of CR, LF and dots is content (RFC 5321 §4.1.1.4).
     """
@@ -43,8 +80,6 @@ class DotDecoder:
         """
         Take from the front of what came in all that is certain; what may be the beginning of the end stays there.
 
-        What follows the end is neither copied nor moved: with many messages in one segment that would be quadratic.
-
         Returns:
             The decoded octets, and whether the content has come to its end.
         """
@@ -54,7 +89,8 @@ class DotDecoder:
         length = end + 2 if end >= 0 else _certain(received)
         octets = bytes(memoryview(received)[:length])
         del received[: length if end < 0 else end + len(_END)]
-        return self._clean(octets), end >= 0
+        self.faults |= faults_in(octets)
+        return octets.replace(b"\r\n.", b"\r\n"), end >= 0
 
     def _begin(self, received: bytearray) -> bool | None:
         """
@@ -73,17 +109,58 @@ class DotDecoder:
         del received[: start.startswith(b".")]
         return None
 
-    def _clean(self, octets: bytes) -> bytes:
-        line_ends = octets.count(b"\r\n")
-        if octets.count(b"\r") != line_ends or octets.count(b"\n") != line_ends:
-            self.faults |= Fault.STRAY_LINE_END
-        if b"\0" in octets:
-            self.faults |= Fault.NUL
-        return octets.replace(b"\r\n.", b"\r\n")
-
 
 def _certain(received: bytearray) -> int:
     """
     Return how many octets can't be part of the end whatever follows.
     """
     return len(received) - next((len(prefix) for prefix in _PREFIXES if received.endswith(prefix)), 0)
+
+
+class ChunkDecoder:
+    """
+    The decoder of a content that comes in chunks; a CRLF may be cut in two by their ends.
+    """
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._held_cr = b""
+        self._faults = Fault.NONE
+
+    @property
+    def faults(self) -> Fault:
+        """
+        What has been found so far; a CR at the end of a chunk is none before the next octet is seen.
+        """
+        return self._faults
+
+    def begin(self, size_bytes: int) -> None:
+        """
+        Begin a chunk.
+        """
+        self._left = size_bytes
+
+    def decode(self, received: bytearray) -> tuple[bytes, bool]:
+        """
+        Take what belongs to the chunk.
+
+        Returns:
+            The octets, and whether the chunk is complete.
+        """
+        octets = bytes(memoryview(received)[: self._left])
+        del received[: len(octets)]
+        self._left -= len(octets)
+        self._inspect(octets)
+        return octets, self._left == 0
+
+    def finish(self) -> None:
+        """
+        Note that the chunk that came to its end was the last.
+        """
+        self._faults |= faults_in(self._held_cr)
+        self._held_cr = b""
+
+    def _inspect(self, octets: bytes) -> None:
+        octets = self._held_cr + octets
+        self._held_cr = b"\r" if octets.endswith(b"\r") else b""
+        self._faults |= faults_in(octets.removesuffix(b"\r"))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from lmtp.protocol.address import ForwardPath, ReversePath
 from lmtp.protocol.ledger import Slot
 from lmtp.protocol.outcome import Accepted, Outcome, Refusal, Verdict
-from lmtp.protocol.parameters import MailParameters
+from lmtp.protocol.parameters import MailParameters, RcptParameters
 
 
 class Recipient:
@@ -21,11 +21,19 @@ class Recipient:
     The same forward-path given twice makes two recipients (RFC 2033 §4.2), so they compare by identity.
     """
 
-    __slots__ = ("_settle", "forward_path", "is_abandoned", "outcome", "slot", "verdict")
+    __slots__ = ("_settle", "forward_path", "is_abandoned", "outcome", "parameters", "slot", "verdict")
 
-    def __init__(self, forward_path: ForwardPath, slot: Slot, settle: Callable[["Recipient", Outcome], None]) -> None:
+    def __init__(
+        self,
+        forward_path: ForwardPath,
+        slot: Slot,
+        settle: Callable[["Recipient", Outcome], None],
+        parameters: RcptParameters = RcptParameters(),  # noqa: B008 - frozen
+    ) -> None:
         self.forward_path = forward_path
         """Whom the client wants the message to go to."""
+        self.parameters = parameters
+        """What came with the RCPT command."""
         self.slot = slot
         """Where the next reply that concerns this recipient belongs; the engine's own business."""
         self.verdict: Verdict | None = None

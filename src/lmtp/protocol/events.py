@@ -6,6 +6,7 @@ Frozen values; whoever binds the engine to a transport acts on them. Same octets
 into pieces; only how many `ContentReceived` carry a content may differ, and how much of one that is refused.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lmtp.protocol.address import ReversePath
@@ -157,6 +158,81 @@ class CommandRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsRequested:
+    """
+    The client was told to begin the handshake: send what there is to send, do it, call `ServerConnection.tls_started`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationStarted:
+    """
+    The client wants to prove who it is: answer with `ServerConnection.authenticate`.
+    """
+
+    mechanism: str
+    """The SASL mechanism, one of those offered."""
+    response: bytes | None
+    """The initial response; None when there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationContinued:
+    """
+    The client responded to a challenge: answer with `ServerConnection.authenticate`.
+    """
+
+    response: bytes
+    """What it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationEnded:
+    """
+    The exchange is over.
+    """
+
+    mechanism: str
+    """The SASL mechanism."""
+    identity: str
+    """Whom the client acts for; empty when it failed or was given up."""
+    reply: Reply
+    """What the client was told."""
+    detail: str = ""
+    """Why it failed, for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientReplaced:
+    """
+    XCLIENT: the peer is a proxy, and the session begins anew for the client it stands for.
+    """
+
+    attributes: Mapping[str, str | None]
+    """What it said of the client, by name in capitals; None for what it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientForwarded:
+    """
+    XFORWARD: where the next message comes from, for the log and nothing else.
+    """
+
+    attributes: Mapping[str, str | None]
+    """What was said, by name in capitals; None for what is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTraced:
+    """
+    TRACE: what the client wants the log to call the session besides.
+    """
+
+    trace_id: str
+    """A printable word."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
     """
     Send what there is to send, then close the connection.
@@ -180,6 +256,13 @@ Event = (
     | TransactionAnswered
     | TransactionAborted
     | CommandRefused
+    | TlsRequested
+    | AuthenticationStarted
+    | AuthenticationContinued
+    | AuthenticationEnded
+    | ClientReplaced
+    | ClientForwarded
+    | SessionTraced
     | SessionEnded
 )
 """Everything an engine reports."""

@@ -13,6 +13,7 @@ from typing import Final
 from lmtp.protocol.reply import LINE_ENDING, LINE_TOO_LONG, Reply
 
 _CR: Final = 0x0D
+_KEPT_OF_BROKEN: Final = 8
 
 
 class LineBuffer:
@@ -21,12 +22,17 @@ class LineBuffer:
 
     Args:
         max_line_bytes: The longest line allowed, with its CRLF.
+        takes_lf: A lone LF ends a line too.
     """
 
-    def __init__(self, max_line_bytes: int) -> None:
-        self._max = max_line_bytes
+    def __init__(self, max_line_bytes: int, *, takes_lf: bool = False) -> None:
+        self.max_line_bytes = max_line_bytes
+        """The longest line allowed, with its CRLF; whoever changes it does so between two lines."""
+        self._takes_lf = takes_lf
         self.octets = bytearray()
         """All of them; whoever reads a content takes it from the front, between two lines."""
+        self.broken = b""
+        """How the line began that was refused last."""
         self._searched = 0
         self._discarding = False
 
@@ -45,22 +51,24 @@ class LineBuffer:
         """
         if self._discarding and not self._discard():
             return None
-        end = self.octets.find(b"\n", self._searched, self._max)
+        end = self.octets.find(b"\n", self._searched, self.max_line_bytes)
         if end < 0:
             return self._unfinished()
-        if end == 0 or self.octets[end - 1] != _CR:
+        has_cr = end > 0 and self.octets[end - 1] == _CR
+        if not (has_cr or self._takes_lf):
             return self._refuse(end + 1, LINE_ENDING)
-        line = bytes(self.octets[: end - 1])
+        line = bytes(self.octets[: end - has_cr])
         self._drop(end + 1)
         return line
 
     def _unfinished(self) -> Reply | None:
-        if len(self.octets) >= self._max:
-            return self._refuse(self._max, LINE_TOO_LONG)
+        if len(self.octets) >= self.max_line_bytes:
+            return self._refuse(self.max_line_bytes, LINE_TOO_LONG)
         self._searched = len(self.octets)
         return None
 
     def _refuse(self, length: int, reply: Reply) -> Reply:
+        self.broken = bytes(self.octets[:_KEPT_OF_BROKEN])
         # The last octet stays when it is a CR: the LF that makes it a line end may follow.
         self._drop(length - 1 if self.octets[length - 1] == _CR else length)
         self._discarding = True
@@ -68,11 +76,12 @@ class LineBuffer:
 
     def _discard(self) -> bool:
         """
-        Throw away up to the next CRLF; whether it was found.
+        Throw away up to the next line end; whether it was found.
         """
-        end = self.octets.find(b"\r\n")
+        line_end = b"\n" if self._takes_lf else b"\r\n"
+        end = self.octets.find(line_end)
         if end >= 0:
-            self._drop(end + 2)
+            self._drop(end + len(line_end))
             self._discarding = False
         else:
             self._drop(len(self.octets) - self.octets.endswith(b"\r"))

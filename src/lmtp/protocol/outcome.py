@@ -27,8 +27,11 @@ CODES: Final[Mapping[str, int]] = {
     "5.3.4": 552,
     "5.3.5": 554,
     "5.4.6": 554,
+    "5.4.7": 554,
+    "5.5.1": 503,
     "5.6.0": 554,
     "5.6.7": 553,
+    "5.6.9": 554,
 }
 """The basic code that goes with an enhanced one; all others are 250, 451 or 550."""
 

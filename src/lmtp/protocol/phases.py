@@ -18,6 +18,8 @@ class Phase(enum.Enum):
     Where a session is.
     """
 
+    __hash__ = object.__hash__  # each command is looked up by these, and enum's own is not written in C
+
     CONNECTED = "connected"
     """The client has not said who it is."""
     READY = "ready"
@@ -28,8 +30,18 @@ class Phase(enum.Enum):
     """At least one recipient has been accepted."""
     CONTENT = "content"
     """After the 354: everything is content until CRLF.CRLF."""
+    CHUNK = "chunk"
+    """After BDAT: as many octets of content as it said (RFC 3030 §2)."""
+    CHUNKS = "chunks"
+    """Between two chunks."""
+    BROKEN = "broken"
+    """A chunk was refused: those that still come are thrown away (RFC 3030 §2)."""
     REPLYING = "replying"
     """The content is complete; a reply is owed to each accepted recipient (RFC 2033 §4.2)."""
+    AUTHENTICATING = "authenticating"
+    """An exchange of challenges and responses is under way (RFC 4954 §4)."""
+    HANDSHAKE = "handshake"
+    """After the 220 to STARTTLS: what comes is TLS's, not ours (RFC 3207 §4)."""
     CLOSED = "closed"
     """Nothing more is read; what has been answered may still have to be sent."""
 
@@ -38,6 +50,8 @@ class Step(enum.Enum):
     """
     What can happen in a session.
     """
+
+    __hash__ = object.__hash__  # each command is looked up by these, and enum's own is not written in C
 
     GREET = "LHLO"
     """The client said who it is; an open transaction is gone (RFC 5321 §4.1.4)."""
@@ -49,12 +63,28 @@ class Step(enum.Enum):
     """A recipient was accepted."""
     DATA = "DATA"
     """The client wants to send the content."""
-    END_OF_CONTENT = "CRLF.CRLF"
-    """The content is complete."""
+    END_OF_CONTENT = "end of content"
+    """The content is complete, by CRLF.CRLF or a last chunk."""
+    BDAT = "BDAT"
+    """The client sends a chunk."""
+    END_OF_CHUNK = "end of chunk"
+    """A chunk that was not the last is complete."""
+    CHUNK_REFUSED = "chunk refused"
+    """A chunk that was not the last was refused."""
     LAST_REPLY = "last reply"
     """Every accepted recipient has its outcome; the transaction is over (RFC 2033 §4.2)."""
     RSET = "RSET"
     """The client forgets the transaction."""
+    AUTH = "AUTH"
+    """The client begins to prove who it is."""
+    AUTH_ENDED = "end of AUTH"
+    """It has, or has not."""
+    STARTTLS = "STARTTLS"
+    """The client begins to encrypt."""
+    START_ANEW = "start anew"
+    """The handshake, or XCLIENT, has made all that was said before void (RFC 3207 §4.2)."""
+    FORWARD = "XFORWARD"
+    """The client says where the next message comes from."""
     CLOSE = "QUIT or 421"
     """One of the two ends the session."""
 
@@ -62,11 +92,21 @@ class Step(enum.Enum):
 SERVER: Final[Mapping[tuple[Phase, Step], Phase]] = {
     (Phase.CONNECTED, Step.GREET): Phase.READY,
     (Phase.CONNECTED, Step.RSET): Phase.CONNECTED,
+    (Phase.CONNECTED, Step.STARTTLS): Phase.HANDSHAKE,
+    (Phase.CONNECTED, Step.START_ANEW): Phase.CONNECTED,
     (Phase.CONNECTED, Step.CLOSE): Phase.CLOSED,
     (Phase.READY, Step.GREET): Phase.READY,
     (Phase.READY, Step.MAIL): Phase.MAIL,
     (Phase.READY, Step.RSET): Phase.READY,
+    (Phase.READY, Step.AUTH): Phase.AUTHENTICATING,
+    (Phase.READY, Step.STARTTLS): Phase.HANDSHAKE,
+    (Phase.READY, Step.START_ANEW): Phase.CONNECTED,
+    (Phase.READY, Step.FORWARD): Phase.READY,
     (Phase.READY, Step.CLOSE): Phase.CLOSED,
+    (Phase.AUTHENTICATING, Step.AUTH_ENDED): Phase.READY,
+    (Phase.AUTHENTICATING, Step.CLOSE): Phase.CLOSED,
+    (Phase.HANDSHAKE, Step.START_ANEW): Phase.CONNECTED,
+    (Phase.HANDSHAKE, Step.CLOSE): Phase.CLOSED,
     (Phase.MAIL, Step.GREET): Phase.READY,
     (Phase.MAIL, Step.RCPT): Phase.MAIL,
     (Phase.MAIL, Step.RECIPIENT_ACCEPTED): Phase.RCPT,
@@ -76,10 +116,28 @@ SERVER: Final[Mapping[tuple[Phase, Step], Phase]] = {
     (Phase.RCPT, Step.RCPT): Phase.RCPT,
     (Phase.RCPT, Step.RECIPIENT_ACCEPTED): Phase.RCPT,
     (Phase.RCPT, Step.DATA): Phase.CONTENT,
+    (Phase.RCPT, Step.BDAT): Phase.CHUNK,
+    (Phase.RCPT, Step.CHUNK_REFUSED): Phase.BROKEN,
+    (Phase.RCPT, Step.END_OF_CONTENT): Phase.REPLYING,
     (Phase.RCPT, Step.RSET): Phase.READY,
     (Phase.RCPT, Step.CLOSE): Phase.CLOSED,
     (Phase.CONTENT, Step.END_OF_CONTENT): Phase.REPLYING,
     (Phase.CONTENT, Step.CLOSE): Phase.CLOSED,
+    (Phase.CHUNK, Step.END_OF_CHUNK): Phase.CHUNKS,
+    (Phase.CHUNK, Step.CHUNK_REFUSED): Phase.BROKEN,
+    (Phase.CHUNK, Step.END_OF_CONTENT): Phase.REPLYING,
+    (Phase.CHUNK, Step.CLOSE): Phase.CLOSED,
+    (Phase.CHUNKS, Step.BDAT): Phase.CHUNK,
+    (Phase.CHUNKS, Step.CHUNK_REFUSED): Phase.BROKEN,
+    (Phase.CHUNKS, Step.END_OF_CONTENT): Phase.REPLYING,
+    (Phase.CHUNKS, Step.GREET): Phase.READY,
+    (Phase.CHUNKS, Step.RSET): Phase.READY,
+    (Phase.CHUNKS, Step.CLOSE): Phase.CLOSED,
+    (Phase.BROKEN, Step.CHUNK_REFUSED): Phase.BROKEN,
+    (Phase.BROKEN, Step.END_OF_CONTENT): Phase.REPLYING,
+    (Phase.BROKEN, Step.GREET): Phase.READY,
+    (Phase.BROKEN, Step.RSET): Phase.READY,
+    (Phase.BROKEN, Step.CLOSE): Phase.CLOSED,
     (Phase.REPLYING, Step.LAST_REPLY): Phase.READY,
     (Phase.REPLYING, Step.CLOSE): Phase.CLOSED,
 }
@@ -119,6 +177,11 @@ PHASES: Final[Mapping[Phase, PhaseInfo]] = {
     Phase.MAIL: PhaseInfo(Wait.COMMAND, "waiting for a recipient"),
     Phase.RCPT: PhaseInfo(Wait.COMMAND, "waiting for recipients or content"),
     Phase.CONTENT: PhaseInfo(Wait.CONTENT, "receiving the content"),
+    Phase.CHUNK: PhaseInfo(Wait.CONTENT, "receiving a chunk of the content"),
+    Phase.CHUNKS: PhaseInfo(Wait.COMMAND, "waiting for the next chunk"),
+    Phase.BROKEN: PhaseInfo(Wait.COMMAND, "waiting for the client to give up a refused content"),
+    Phase.AUTHENTICATING: PhaseInfo(Wait.COMMAND, "authenticating"),
+    Phase.HANDSHAKE: PhaseInfo(Wait.COMMAND, "waiting for the TLS handshake"),
     Phase.REPLYING: PhaseInfo(Wait.HANDLER, "delivering"),
     Phase.CLOSED: PhaseInfo(Wait.NOTHING, "closing"),
 }

@@ -14,6 +14,8 @@ from lmtp.protocol.status import EnhancedStatus
 
 MAX_LINE: Final = 512
 """Octets of a reply line with code and CRLF (RFC 5321 §4.5.3.1.5)."""
+MAX_CHALLENGE_LINE: Final = 12_288 + len("334 \r\n")
+"""The same where the reply is a challenge, which has one line and no more (RFC 4954 §4)."""
 
 _CODE: Final = re.compile(r"[2-5][0-5][0-9]")
 _UNPRINTABLE: Final = re.compile(r"[^\t -~]")
@@ -66,7 +68,8 @@ class Reply:
     def _serialize(self) -> bytes:
         code = str(self.code)
         status = f"{self.status} " if self.status else ""
-        width = MAX_LINE - len(code) - 1 - len(status) - 2
+        longest = MAX_CHALLENGE_LINE if self.code == 334 else MAX_LINE
+        width = longest - len(code) - 1 - len(status) - 2
         lines = [piece for line in self.text.split("\n") for piece in _pieces(line, width)]
         wire = [f"{code}-{status}{line}\r\n" for line in lines[:-1]]
         wire.append(f"{code} {status}{lines[-1]}\r\n")
@@ -93,6 +96,7 @@ GOODBYE: Final = _standard(221, "2.0.0", "Goodbye")
 SHUTTING_DOWN: Final = _standard(421, "4.3.2", "Shutting down")
 TOO_MANY_CONNECTIONS: Final = _standard(421, "4.3.2", "Too many connections, try again later")
 IDLE_TOO_LONG: Final = _standard(421, "4.4.2", "Waited too long, closing")
+ACCESS_DENIED: Final = _standard(554, "5.7.1", "Not for you")
 INTERNAL_ERROR: Final = _standard(421, "4.3.0", "Internal error, closing")
 TOO_MANY_ERRORS: Final = _standard(421, "4.7.0", "Too many bad commands, closing")
 TOO_MANY_RECIPIENTS: Final = _standard(452, "4.5.3", "Too many recipients")
@@ -111,9 +115,32 @@ NON_ASCII_RECIPIENT: Final = _standard(553, "5.6.7", "Non-ASCII recipient addres
 PATH_TOO_LONG: Final = _standard(501, "5.5.4", "Path too long")
 BAD_PARAMETER: Final = _standard(501, "5.5.4", "Bad or repeated parameter")
 NOT_IMPLEMENTED: Final = _standard(502, "5.5.1", "Command not implemented")
+BAD_PRIORITY: Final = _standard(501, "5.5.2", "Bad or repeated priority")
 UNKNOWN_PARAMETER: Final = _standard(555, "5.5.4", "Parameter not recognized")
 BAD_SEQUENCE: Final = _standard(503, "5.5.1", "Bad sequence of commands")
 TOO_BIG: Final = _standard(552, "5.3.4", "Message too big for system")
+TOO_MANY_TRANSACTIONS: Final = _standard(421, "4.5.3", "Too many transactions in this session, connect again")
+
+BAD_CHUNK_SIZE: Final = _standard(501, "5.5.4", "A chunk needs its size in octets")
+OUT_OF_STEP: Final = _standard(421, "4.5.0", "Can't tell commands from content any more, closing")
+CHUNK_OUT_OF_PLACE: Final = _standard(503, "5.5.1", "No transaction to add a chunk to")
+BINARY_NEEDS_CHUNKS: Final = _standard(503, "5.5.1", "A BINARYMIME content comes by BDAT")
+
+START_TLS: Final = _standard(220, "2.0.0", "Ready to start TLS")
+NOTHING_AFTER_STARTTLS: Final = _standard(554, "5.5.0", "Commands behind STARTTLS, closing")
+TLS_REQUIRED: Final = _standard(530, "5.7.0", "Use STARTTLS first")
+
+AUTHENTICATED: Final = _standard(235, "2.7.0", "Authenticated")
+AUTHENTICATION_REQUIRED: Final = _standard(530, "5.7.0", "Authentication required")
+AUTHENTICATION_CANCELLED: Final = _standard(501, "5.7.0", "Authentication cancelled")
+BAD_BASE64: Final = _standard(501, "5.5.2", "That is no base64")
+UNKNOWN_MECHANISM: Final = _standard(504, "5.5.4", "Mechanism not offered")
+AUTHENTICATION_LINE_TOO_LONG: Final = _standard(500, "5.5.6", "Authentication line too long")
+TOO_MANY_FAILURES: Final = _standard(421, "4.7.0", "Too many failed authentications, closing")
+
+BAD_ATTRIBUTE: Final = _standard(501, "5.5.4", "Bad attribute")
+FORWARD_OK: Final = _standard(250, "2.0.0", "Noted")
+TRACE_OK: Final = _standard(250, "2.0.0", "Noted")
 
 
 def greeting(server_name: str, dialect_name: str) -> Reply:
@@ -121,6 +148,20 @@ def greeting(server_name: str, dialect_name: str) -> Reply:
     Return the first reply of a session; the server's name comes first, no enhanced status (RFC 5321 §4.2).
     """
     return Reply(220, None, f"{server_name} {dialect_name} ready")
+
+
+def chunk_ok(octets: int) -> Reply:
+    """
+    Return the answer to a chunk that was not the last (RFC 3030 §2).
+    """
+    return Reply(250, EnhancedStatus("2.0.0"), f"{octets} octets received")
+
+
+def challenge(encoded: str) -> Reply:
+    """
+    Return what asks for the client's next response; nothing but base64 may stand in it (RFC 4954 §4).
+    """
+    return Reply(334, None, encoded)
 
 
 def extension_list(server_name: str, extension_lines: list[str]) -> Reply:

@@ -23,7 +23,7 @@ class Channel:
     is_local: bool = False
     """Nobody can listen: a Unix socket, or the loopback."""
     external_identity: str = ""
-    """Who the client is by means of the channel: a certificate's name, a Unix user; empty: nobody knows (RFC 4422 §A)."""
+    """Who the client is by the channel itself: a certificate's name, a Unix user; empty: unknown (RFC 4422 §A)."""
     end_point: bytes = b""
     """The channel binding ``tls-server-end-point`` (RFC 5929 §4); empty: there is none."""
 

@@ -3,43 +3,44 @@
 The server's half of a session, without any I/O: octets in, events out, decisions back, octets to send.
 
     connection.receive_data(octets)            # what the transport read
-    for event in connection.next_events():     # what it means
-        ...                                    # decide() recipients, settle() them
+    while happened := connection.next_events():
+        for event in happened:                 # what it means
+            ...                                # decide() recipients, settle() them
     transport.write(connection.data_to_send()) # what is to be sent now
 
-After `receive_data`, `receive_eof`, `decide` or `Recipient.settle` call `next_events`, then `data_to_send`: a decision
-may let commands go on that had to wait for it. Not here: time, sockets, what anybody decides.
-Nothing a peer sends raises; `LocalProtocolError` is for the caller. RFC 2033, RFC 5321 §4.1, RFC 2920, RFC 2034.
+After `receive_data`, `receive_eof`, `decide`, `authenticate` or `Recipient.settle` call `next_events` until nothing
+happens any more, then `data_to_send`: a decision may let commands go on that had to wait for it. Not here: time,
+sockets, what anybody decides. Nothing a peer sends raises; `LocalProtocolError` is for the caller.
+RFC 2033, RFC 5321 §4.1, RFC 2920, RFC 2034, RFC 3030, RFC 3207, RFC 4954.
 """
 
-from collections.abc import Callable
-from typing import Final, NamedTuple, assert_never
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final, NamedTuple
 
-from lmtp.protocol import events, reply
-from lmtp.protocol.commands import Command, CommandParser, Data, Greet, Help, Mail, Noop, Quit, Rcpt, Rset, Vrfy
-from lmtp.protocol.content import DotDecoder, Fault
-from lmtp.protocol.dialect import LMTP, Dialect, Replies
+from lmtp.protocol import commands as cmd
+from lmtp.protocol import events, reply, sasl
+from lmtp.protocol.authentication import MAX_LINE, Authentication
+from lmtp.protocol.commands import Command
+from lmtp.protocol.dialect import LMTP, Dialect
 from lmtp.protocol.envelope import Envelope, Recipient
 from lmtp.protocol.errors import LocalProtocolError
-from lmtp.protocol.extensions import EXTENSIONS
-from lmtp.protocol.ledger import Ledger
+from lmtp.protocol.extensions import Demand, Offer
 from lmtp.protocol.limits import Leniency, Limits
 from lmtp.protocol.lines import LineBuffer
-from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed, Outcome, Refusal, Verdict, reply_for
+from lmtp.protocol.outcome import Deferred, Refusal, Verdict
 from lmtp.protocol.parameters import CommandError
-from lmtp.protocol.phases import SERVER, Phase, Step
+from lmtp.protocol.parser import vocabulary
+from lmtp.protocol.phases import Phase, Step
 from lmtp.protocol.reply import Reply
+from lmtp.protocol.state import SessionState
+from lmtp.protocol.transactions import Transactions
 
 _LOGGED_LINE_BYTES: Final = 200
 
-_TOO_MANY_RECIPIENTS: Final = Deferred("4.5.3")
-_TOO_BIG: Final = Failed("5.3.4")
-_STRAY_LINE_END: Final = Failed("5.6.0", "Bare CR or LF in the message")
-_NUL: Final = Failed("5.6.0", "NUL in the message")
 _SHUTTING_DOWN: Final = Deferred("4.3.2")
 
-# One reply for many outcomes: a client that is told 250 forgets the message, one told 4yz tries all again.
-_WORST_FIRST: Final = (Deferred, Failed, Delivered)
+_ALLOWED_IN_CLEAR: Final = (cmd.Greet, cmd.Noop, cmd.StartTls, cmd.Quit, cmd.Bdat)
+"""What a client may say that must use STARTTLS first; a chunk is refused after its octets (RFC 3207 §4)."""
 
 
 class _Line(NamedTuple):
@@ -60,6 +61,7 @@ class ServerConnection:
         dialect: LMTP or SMTP.
         limits: How much the peer may ask of us.
         leniency: Which departures from the grammar are let pass.
+        offer: What this client is offered.
         notify: Called when somebody settles a recipient: there may be events and octets to send.
     """
 
@@ -70,28 +72,32 @@ class ServerConnection:
         dialect: Dialect = LMTP,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         leniency: Leniency = Leniency.NONE,
+        offer: Offer = Offer(),  # noqa: B008 - frozen
         notify: Callable[[], None] = lambda: None,
     ) -> None:
         self._server_name = server_name
         self._dialect = dialect
         self._limits = limits
         self._leniency = leniency
-        self._notify = notify
-        self._parser = CommandParser(dialect, limits, leniency)
-        self._input = LineBuffer(limits.command_line_bytes)
+        self._input = LineBuffer(limits.command_line_bytes, takes_lf=Leniency.LF_ENDS_COMMANDS in leniency)
+        self._state = SessionState(self._input)
+        self._ledger = self._state.ledger
+        self._authentication = Authentication(self._state)
         self._input_ended = False
-        self._ledger = Ledger()
-        self._events: list[events.Event] = []
-        self._phase = Phase.CONNECTED
         self._held: _Line | None = None
-        self._envelope: Envelope | None = None
-        self._undecided: set[Recipient] = set()
-        self._unsettled: set[Recipient] = set()
-        self._decoder = DotDecoder()
-        self._refusal: Refusal | None = None
         self._bad_commands = 0
+        self._mail_commands = 0
         self._is_draining = False
-        self._ledger.add(reply.greeting(server_name, dialect.name))
+        self._transactions = Transactions(
+            self._state,
+            dialect=dialect,
+            limits=limits,
+            leniency=leniency,
+            refuse=self._refuse_chunk,
+            notify=notify,
+        )
+        self.offer = offer
+        self._greet_client()
 
     # What an I/O layer calls.
 
@@ -100,15 +106,40 @@ class ServerConnection:
         """
         Where the session is.
         """
-        return self._phase
+        return self._state.phase
+
+    @property
+    def offer(self) -> Offer:
+        """
+        What the client is offered; whoever learns more about the client sets it anew.
+        """
+        return self._offer
+
+    @offer.setter
+    def offer(self, offer: Offer) -> None:
+        """
+        Offer the client something else from now on.
+        """
+        self._offer = offer
+        self._parser, self._lines = vocabulary(self._dialect, self._limits, self._leniency, offer)
+        if offer.mechanisms:
+            self._input.max_line_bytes = max(self._limits.command_line_bytes, MAX_LINE)
+
+    @property
+    def identity(self) -> str:
+        """
+        Whom the client has proved to act for (RFC 4954); empty: nobody.
+        """
+        return self._authentication.identity
 
     @property
     def has_backlog(self) -> bool:
         """
         More than a command has come in that can't be acted on before somebody decides: stop reading for now.
         """
-        is_waiting = self._held is not None or self._phase is Phase.REPLYING
-        return is_waiting and len(self._input) > self._limits.command_line_bytes
+        phase = self.phase
+        is_waiting = self._held is not None or phase is Phase.REPLYING or phase is Phase.AUTHENTICATING
+        return is_waiting and len(self._input) > self._input.max_line_bytes
 
     @property
     def replies_owed(self) -> int:
@@ -122,15 +153,18 @@ class ServerConnection:
         """
         The accepted recipients of a complete content whose replies can't be sent yet.
         """
-        if self._phase is not Phase.REPLYING:
-            return []
-        return [recipient for recipient in self._open_envelope.recipients if not recipient.slot.is_released]
+        return self._transactions.unanswered
 
     def receive_data(self, octets: bytes | memoryview) -> None:
         """
         Take what came in; call `next_events` then.
+
+        Raises:
+            LocalProtocolError: what comes in after `TlsRequested` is for whoever does the handshake.
         """
-        if self._phase is not Phase.CLOSED:  # a peer that goes on talking must not fill the memory
+        if self.phase is Phase.HANDSHAKE:
+            raise LocalProtocolError("what comes in now belongs to TLS")
+        if self.phase is not Phase.CLOSED:  # a peer that goes on talking must not fill the memory
             self._input.feed(octets)
 
     def receive_eof(self) -> None:
@@ -146,7 +180,8 @@ class ServerConnection:
         Nobody waits for verdicts any more, and no command that had to wait is obeyed: its client will say it again.
         What is being delivered may still be settled.
         """
-        self._undecided.clear()
+        self._transactions.forget_verdicts()
+        self._authentication.give_up()
         self._held = None
         self._input.octets.clear()
         self._input_ended = True
@@ -157,7 +192,7 @@ class ServerConnection:
         """
         while self._advance():
             pass
-        happened, self._events = self._events, []
+        happened, self._state.events = self._state.events, []
         return happened
 
     def data_to_send(self) -> bytes:
@@ -175,17 +210,7 @@ class ServerConnection:
         Raises:
             LocalProtocolError: this recipient is not waiting for a verdict, or this is none.
         """
-        if recipient not in self._undecided:
-            raise LocalProtocolError(f"{recipient} is not waiting for a verdict")
-        if not isinstance(verdict, Verdict):
-            raise LocalProtocolError(f"{verdict!r} is no verdict")
-        answer = reply_for(verdict, str(recipient.forward_path))
-        self._undecided.remove(recipient)
-        recipient.verdict = verdict
-        if isinstance(verdict, Accepted):
-            self._phase = SERVER[self._phase, Step.RECIPIENT_ACCEPTED]
-        self._ledger.fill(recipient.slot, answer)
-        self._events.append(events.RecipientDecided(recipient, answer))
+        self._transactions.decide(recipient, verdict)
 
     def refuse_content(self, envelope: Envelope, refusal: Refusal) -> None:
         """
@@ -193,9 +218,35 @@ class ServerConnection:
 
         Nothing happens when the envelope's transaction is over.
         """
-        if envelope is self._envelope:
-            self._refusal = self._refusal or refusal
-            self._abandon_all(refusal)
+        self._transactions.refuse_content(envelope, refusal)
+
+    def authenticate(self, step: sasl.Step) -> None:
+        """
+        Answer the client's response in an exchange of AUTH; call `next_events` then.
+
+        Raises:
+            LocalProtocolError: no response waits for an answer.
+        """
+        if self._authentication.answer(step) and self._authentication.failures >= self._limits.authentication_failures:
+            self.close(reply.TOO_MANY_FAILURES)
+
+    def tls_started(self, offer: Offer) -> None:
+        """
+        Note that the handshake after `TlsRequested` succeeded.
+
+        The session begins anew, without a greeting, and all that was said in clear is forgotten (RFC 3207 §4.2).
+
+        Args:
+            offer: What the client is offered from now on.
+
+        Raises:
+            LocalProtocolError: nobody asked for TLS.
+        """
+        if self.phase is not Phase.HANDSHAKE:
+            raise LocalProtocolError("there was no STARTTLS")
+        self._state.move(Step.START_ANEW)
+        self._authentication = Authentication(self._state)
+        self.offer = offer
 
     def drain(self) -> None:
         """
@@ -211,18 +262,14 @@ class ServerConnection:
 
         Call `next_events` then.
         """
-        if self._phase is Phase.CLOSED:
+        if self.phase is Phase.CLOSED:
             return
-        self._decide_all(_SHUTTING_DOWN)
-        self._abandon_all(_SHUTTING_DOWN)
-        self._abort(str(last_reply))
+        self._authentication.give_up()
+        self._transactions.decide_all(_SHUTTING_DOWN)
+        self._transactions.abandon_all(_SHUTTING_DOWN)
+        self._transactions.end(str(last_reply))
         self._ledger.add(last_reply)
         self._end(str(last_reply))
-
-    def _decide_all(self, verdict: Refusal) -> None:
-        for recipient in self._envelope.offered if self._undecided and self._envelope else ():
-            if recipient in self._undecided:
-                self.decide(recipient, verdict)
 
     # One step at a time.
 
@@ -230,45 +277,71 @@ class ServerConnection:
         """
         Take one step; whether there may be another.
         """
-        if self._phase is Phase.CONTENT:
-            return self._advance_content()
-        if self._phase is Phase.CLOSED or self._phase is Phase.REPLYING:
-            return False
+        if self._transactions.is_discarding:
+            return self._transactions.discard() or self._leave_if_left()
+        return self._ADVANCES.get(self.phase, ServerConnection._advance_commands)(self)
+
+    def _advance_content(self) -> bool:
+        # A chunk that is complete waits for what has happened to be told, and is answered though its client has left.
+        return self._transactions.take_content() or (not self._state.events and self._leave_if_left())
+
+    def _stay(self) -> bool:
+        """
+        Nothing is read: somebody else has to act first, or nobody will any more.
+        """
+        return False
+
+    def _advance_commands(self) -> bool:
         line = self._held or self._next_line()
         if line is None:
             return self._advance_idle()
         self._held = line if self._must_wait(line.command) else None
         if self._held is None:
             self._obey_or_refuse(line)
-        return self._held is None
+        # Who hears of XCLIENT may offer the client it names something else: what follows waits for that.
+        return self._held is None and not isinstance(line.command, cmd.Xclient)
 
     def _must_wait(self, command: Command | CommandError) -> bool:
         """
         While recipients are undecided only more recipients are looked at, and not more than a ledger may hold.
         """
-        if not self._undecided:
+        if not self._transactions.has_undecided:
             return False
-        return not isinstance(command, Rcpt) or self._ledger.owed >= self._limits.recipients
+        return not isinstance(command, cmd.Rcpt) or self._ledger.owed >= self._limits.recipients
 
     def _advance_idle(self) -> bool:
         """
         There is no whole command: nothing to do, unless there will never be one.
         """
-        if self._undecided:
+        if self._transactions.has_undecided:
             return False
-        if self._input_ended:
-            self._abort("client left")
-            self._end("client left")
-        elif self._is_draining and self._envelope is None:
+        if self._is_draining and not self._input_ended and not self._transactions.is_open:
             self.close(reply.SHUTTING_DOWN)
+        return self._leave_if_left()
+
+    def _leave_if_left(self) -> bool:
+        """
+        Nothing more can be read: the session ends if nothing more will come; there is no further step either way.
+        """
+        if self._input_ended and self.phase is not Phase.CLOSED:
+            self._transactions.end("client left")
+            self._end("client left")
         return False
+
+    def _advance_authentication(self) -> bool:
+        line = self._input.next_line() if self._authentication.is_client_asked else None
+        if line is None:
+            return self._advance_idle() if self._authentication.is_client_asked else False
+        if refusal := self._authentication.respond(line):
+            self._refuse(refusal)
+        return True
 
     def _next_line(self) -> _Line | None:
         octets = self._input.next_line()
         if octets is None:
             return None
         if isinstance(octets, Reply):
-            return _Line(b"", CommandError(octets))
+            return _Line(b"", CommandError(octets, ends_session=self._parser.announces_chunk(self._input.broken)))
         try:
             return _Line(octets, self._parser.parse(octets))
         except CommandError as error:
@@ -278,11 +351,15 @@ class ServerConnection:
         try:
             if isinstance(line.command, CommandError):
                 raise line.command
-            self._obey(line.command)
-            self._bad_commands = 0
+            self._demand(line.command)
+            self._COMMANDS[type(line.command)](self, line.command)
+            if not isinstance(line.command, cmd.Bdat):  # a chunk may still be refused when its octets have come
+                self._bad_commands = 0
         except CommandError as error:
-            self._events.append(events.CommandRefused(line.octets[:_LOGGED_LINE_BYTES], error.reply))
+            self._state.events.append(events.CommandRefused(line.octets[:_LOGGED_LINE_BYTES], error.reply))
             self._refuse(error.reply)
+            if error.ends_session:
+                self.close(reply.OUT_OF_STEP)
 
     def _refuse(self, why: Reply) -> None:
         self._bad_commands += 1
@@ -291,181 +368,127 @@ class ServerConnection:
         else:
             self.close(reply.TOO_MANY_ERRORS)  # RFC 5321 §7.8
 
-    def _obey(self, command: Command) -> None:
-        match command:
-            case Rcpt():
-                self._rcpt(command)
-            case Mail():
-                self._mail(command)
-            case Data():
-                self._data()
-            case Greet():
-                self._greet(command)
-            case Rset():
-                self._move(Step.RSET)
-                self._abort("reset")
-                self._ledger.add(reply.RESET_OK)
-            case Noop():
-                self._ledger.add(reply.NOOP_OK)
-            case Vrfy():
-                self._ledger.add(reply.CANNOT_VERIFY)
-            case Help():
-                self._ledger.add(reply.help_text([verb.decode("ascii") for verb in self._parser.verbs]))
-            case Quit():
-                self._abort("quit")
-                self._ledger.add(reply.GOODBYE)
-                self._end("quit")
-            case _:
-                assert_never(command)
+    def _refuse_chunk(self, why: Reply) -> None:
+        self._state.events.append(events.CommandRefused(b"BDAT", why))
+        self._refuse(why)
 
-    def _phase_after(self, step: Step) -> Phase:
-        """
-        Say where a step leads, or find that the command is out of place (RFC 5321 §4.1.4).
-        """
-        phase = SERVER.get((self._phase, step))
-        if phase is None:
-            raise CommandError(reply.BAD_SEQUENCE)
-        return phase
+    def _demand(self, command: Command) -> None:
+        demands = self._offer.demands
+        if Demand.TLS in demands and not self._offer.is_encrypted and not isinstance(command, _ALLOWED_IN_CLEAR):
+            raise CommandError(reply.TLS_REQUIRED)
+        if Demand.AUTHENTICATION in demands and not self.identity and isinstance(command, cmd.Mail):
+            raise CommandError(reply.AUTHENTICATION_REQUIRED)
 
-    def _move(self, step: Step) -> None:
-        self._phase = self._phase_after(step)
+    # Who the client is.
 
-    def _greet(self, command: Greet) -> None:
-        self._move(Step.GREET)
-        self._abort("greeted again")
-        lines = [extension.line(self._limits) for extension in EXTENSIONS]
-        self._ledger.add(reply.extension_list(self._server_name, lines))
-        self._events.append(events.ClientGreeted(command.client_name))
+    def _greet_client(self) -> None:
+        self._ledger.add(reply.greeting(self._server_name, self._dialect.name))
 
-    def _mail(self, command: Mail) -> None:
-        phase = self._phase_after(Step.MAIL)
+    def _greet(self, command: cmd.Greet) -> None:
+        self._state.move(Step.GREET)
+        self._transactions.end("greeted again")
+        self._ledger.add(reply.extension_list(self._server_name, self._lines))
+        self._state.events.append(events.ClientGreeted(command.client_name))
+
+    def _start_tls(self, _command: cmd.StartTls) -> None:
+        self._state.phase_after(Step.STARTTLS)
+        if self._input.octets:
+            # Commands that came in clear must not be obeyed as if TLS had protected them (RFC 3207 §6). No client
+            # that means well sends any.
+            raise CommandError(reply.NOTHING_AFTER_STARTTLS, ends_session=True)
+        self._state.move(Step.STARTTLS)
+        self._ledger.add(reply.START_TLS)
+        self._state.events.append(events.TlsRequested())
+
+    def _auth(self, command: cmd.Auth) -> None:
+        self._authentication.begin(command, self._offer.mechanisms)
+
+    def _xclient(self, command: cmd.Xclient) -> None:
+        self._state.move(Step.START_ANEW)
+        self._greet_client()
+        self._state.events.append(events.ClientReplaced(command.attributes))
+
+    def _xforward(self, command: cmd.Xforward) -> None:
+        self._state.move(Step.FORWARD)
+        self._ledger.add(reply.FORWARD_OK)
+        self._state.events.append(events.ClientForwarded(command.attributes))
+
+    def _trace(self, command: cmd.Trace) -> None:
+        self._ledger.add(reply.TRACE_OK)
+        self._state.events.append(events.SessionTraced(command.trace_id))
+
+    # Transactions.
+
+    def _rset(self, _command: cmd.Rset) -> None:
+        self._state.move(Step.RSET)
+        self._transactions.end("reset")
+        self._ledger.add(reply.RESET_OK)
+
+    def _noop(self, _command: cmd.Noop) -> None:
+        self._ledger.add(reply.NOOP_OK)
+
+    def _vrfy(self, _command: cmd.Vrfy) -> None:
+        self._ledger.add(reply.CANNOT_VERIFY)
+
+    def _help(self, _command: cmd.Help) -> None:
+        self._ledger.add(reply.help_text([verb.decode("ascii") for verb in self._parser.verbs]))
+
+    def _mail(self, command: cmd.Mail) -> None:
+        self._state.phase_after(Step.MAIL)
+        self._mail_commands += 1
         if self._is_draining:
             self.close(reply.SHUTTING_DOWN)
-        elif (command.parameters.size_bytes or 0) > self._limits.message_bytes:  # RFC 1870 §6.1
-            self._ledger.add(reply.TOO_BIG)
-            self._events.append(events.TransactionRefused(command.reverse_path, reply.TOO_BIG))
+        elif 0 < self._limits.transactions < self._mail_commands:  # RFC 9422 §4.1
+            self.close(reply.TOO_MANY_TRANSACTIONS)
         else:
-            self._phase = phase
-            self._envelope = Envelope(command.reverse_path, command.parameters)
-            self._events.append(events.TransactionOpened(self._envelope))
-            self._ledger.add(reply.SENDER_OK)
+            self._transactions.mail(command)
 
-    def _rcpt(self, command: Rcpt) -> None:
-        self._move(Step.RCPT)
-        envelope = self._open_envelope
-        recipient = Recipient(command.forward_path, self._ledger.open(), self._settle)
-        if len(envelope.offered) >= self._limits.recipients:  # RFC 5321 §4.5.3.1.10
-            recipient.verdict = _TOO_MANY_RECIPIENTS
-            self._ledger.fill(recipient.slot, reply.TOO_MANY_RECIPIENTS)
-            self._events.append(events.RecipientDecided(recipient, reply.TOO_MANY_RECIPIENTS))
-            return
-        envelope.offered.append(recipient)
-        self._undecided.add(recipient)
-        self._events.append(events.RecipientOffered(recipient))
+    def _rcpt(self, command: cmd.Rcpt) -> None:
+        self._transactions.rcpt(command)
 
-    def _data(self) -> None:
-        if self._phase is Phase.MAIL:
-            raise CommandError(reply.no_recipients(self._dialect.no_recipients_code))
-        self._move(Step.DATA)
-        self._decoder = DotDecoder()
-        self._refusal = None
-        self._ledger.add(reply.START_CONTENT)
-        self._events.append(events.ContentStarted(self._open_envelope))
+    def _data(self, _command: cmd.Data) -> None:
+        self._transactions.data()
 
-    @property
-    def _open_envelope(self) -> Envelope:
-        assert self._envelope is not None, "the phases MAIL to REPLYING have an envelope"  # noqa: S101
-        return self._envelope
+    def _bdat(self, command: cmd.Bdat) -> None:
+        self._transactions.bdat(command)
 
-    # The content and its replies.
-
-    def _advance_content(self) -> bool:
-        decoded, has_ended = self._decoder.decode(self._input.octets)
-        self._receive_content(decoded)
-        if has_ended:
-            self._end_content()
-            return True
-        if self._input_ended:
-            self._abort("client left")
-            self._end("client left")
-        return False
-
-    def _receive_content(self, octets: bytes) -> None:
-        envelope = self._open_envelope
-        envelope.size_bytes += len(octets)
-        if octets and self._refusal is None and self._complaint() is None:
-            self._events.append(events.ContentReceived(octets))
-
-    def _complaint(self) -> Failed | None:
-        """
-        What is wrong with the content so far.
-        """
-        if self._open_envelope.size_bytes > self._limits.message_bytes:
-            return _TOO_BIG
-        faults = self._decoder.faults
-        if Fault.STRAY_LINE_END in faults and Leniency.STRAY_LINE_ENDS not in self._leniency:
-            return _STRAY_LINE_END
-        if Fault.NUL in faults and Leniency.NUL not in self._leniency:
-            return _NUL
-        return None
-
-    def _end_content(self) -> None:
-        envelope = self._open_envelope
-        self._move(Step.END_OF_CONTENT)
-        shared = self._ledger.open() if self._dialect.replies is Replies.PER_MESSAGE else None
-        for recipient in envelope.recipients:
-            recipient.slot = shared or self._ledger.open()
-            self._unsettled.add(recipient)
-        refusal = self._complaint() or self._refusal
-        if refusal is None:
-            self._events.append(events.ContentCompleted(envelope))
-        else:
-            self._events.append(events.ContentRefused(envelope, refusal))
-            self._abandon_all(refusal)
-
-    def _abandon_all(self, refusal: Refusal) -> None:
-        """
-        Answer what concerns the whole message once for each accepted recipient (RFC 2033 §4.2).
-        """
-        for recipient in self._envelope.recipients if self._unsettled and self._envelope else ():
-            if recipient in self._unsettled:
-                recipient.abandon(refusal)
-
-    def _settle(self, recipient: Recipient, outcome: Outcome) -> None:
-        if recipient not in self._unsettled:
-            raise LocalProtocolError(f"{recipient} is not waiting for an outcome")
-        if not isinstance(outcome, Outcome):
-            raise LocalProtocolError(f"{outcome!r} is no outcome")
-        self._unsettled.remove(recipient)
-        recipient.outcome = outcome
-        if self._dialect.replies is Replies.PER_RECIPIENT:
-            self._answer(recipient, reply_for(outcome, str(recipient.forward_path)))
-        if not self._unsettled:
-            self._end_transaction(self._open_envelope)
-        self._notify()
-
-    def _answer(self, recipient: Recipient, answer: Reply) -> None:
-        self._ledger.fill(recipient.slot, answer)
-        self._events.append(events.RecipientSettled(recipient, answer))
-
-    def _end_transaction(self, envelope: Envelope) -> None:
-        self._envelope = None
-        self._move(Step.LAST_REPLY)
-        if self._dialect.replies is Replies.PER_MESSAGE:
-            outcomes = [recipient.outcome for recipient in envelope.recipients if recipient.outcome]
-            answer = reply_for(min(outcomes, key=lambda outcome: _WORST_FIRST.index(type(outcome))))
-            for recipient in envelope.recipients:
-                self._answer(recipient, answer)
-        self._events.append(events.TransactionAnswered(envelope))
+    def _quit(self, _command: cmd.Quit) -> None:
+        self._transactions.end("quit")
+        self._ledger.add(reply.GOODBYE)
+        self._end("quit")
 
     # The end.
 
-    def _abort(self, reason: str) -> None:
-        if self._envelope is not None:
-            self._events.append(events.TransactionAborted(self._envelope, reason))
-            self._envelope = None
-
     def _end(self, reason: str) -> None:
-        self._move(Step.CLOSE)
+        self._state.move(Step.CLOSE)
         self._held = None
-        self._events.append(events.SessionEnded(reason))
+        self._state.events.append(events.SessionEnded(reason))
+
+    _ADVANCES: ClassVar[Mapping[Phase, Callable[["ServerConnection"], bool]]] = {
+        Phase.CONTENT: _advance_content,
+        Phase.CHUNK: _advance_content,
+        Phase.AUTHENTICATING: _advance_authentication,
+        Phase.HANDSHAKE: _leave_if_left,
+        Phase.REPLYING: _stay,
+        Phase.CLOSED: _stay,
+    }
+    """What reads on, in the phases in which what comes in is no command."""
+
+    _COMMANDS: ClassVar[Mapping[type, Callable[["ServerConnection", Any], None]]] = {
+        cmd.Rcpt: _rcpt,
+        cmd.Mail: _mail,
+        cmd.Data: _data,
+        cmd.Bdat: _bdat,
+        cmd.Greet: _greet,
+        cmd.Rset: _rset,
+        cmd.Noop: _noop,
+        cmd.Vrfy: _vrfy,
+        cmd.Help: _help,
+        cmd.Quit: _quit,
+        cmd.StartTls: _start_tls,
+        cmd.Auth: _auth,
+        cmd.Xclient: _xclient,
+        cmd.Xforward: _xforward,
+        cmd.Trace: _trace,
+    }
+    """What is done about each command."""

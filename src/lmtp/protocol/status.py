@@ -48,12 +48,21 @@ MEANINGS: Final[Mapping[str, str]] = {
     "5.3": "Too many recipients",
     "5.4": "Invalid command arguments",
     "5.5": "Wrong protocol version",
+    "5.6": "Authentication exchange line too long",
     "6.0": "Message content not acceptable",
     "6.1": "Media not supported",
     "6.3": "Conversion required but not supported",
     "6.7": "Non-ASCII addresses not permitted for that sender or recipient",
+    "6.9": "Non-ASCII header fields not permitted for that recipient",
     "7.0": "Refused for security reasons",
     "7.1": "Refused by policy",
+    "7.8": "Authentication credentials invalid",
+    "7.9": "Authentication mechanism too weak",
+    "7.11": "Encryption required for this authentication mechanism",
+    "7.12": "A password transition is needed",
+    "7.17": "Mailbox owner has changed",
+    "7.18": "Domain owner has changed",
+    "7.19": "Owner of the mailbox can't be known",
 }
 """What each ``subject.detail`` says to people: the fixed phrases of our replies (RFC 3463 §3)."""
 

@@ -6,9 +6,13 @@ Transcripts of sessions that people can read and machines can play.
 `Dialogue.rules` the same way. Raises `DialogueError` for a transcript that says what cannot be. A transcript is lines:
 
     # a comment
-    dialect: SMTP                               settings come first; LMTP is the default
+    covers: LMTP-4.2-3 LMTP-4.2-4               settings come first; this one: ids of the requirements it shows
+    dialect: SMTP                               LMTP is the default
     limit message_bytes: 65536                  a field of `Limits`
     allow: NUL                                  a flag of `Leniency`
+    offer: CHUNKING SMTPUTF8                    extensions beside the plain ones
+    demand: AUTHENTICATION                      a flag of `Demand`
+    user ann: secret                            who may authenticate, by PLAIN
     rcpt nobody@example.org: 550 5.1.1          the verdict for an address; others are accepted
     deliver bob@example.org: 452 4.2.2 Full up  the outcome for an address; others get the message
 
@@ -27,14 +31,15 @@ In C and | lines ``\r \n \0 \t \\`` and ``\xHH`` stand for octets; an address ma
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from lmtp.protocol import events
+from lmtp.protocol import events, sasl
 from lmtp.protocol.address import ForwardPath
 from lmtp.protocol.dialect import LMTP, SMTP, Dialect
+from lmtp.protocol.extensions import Demand, Offer, check_keywords
 from lmtp.protocol.limits import Leniency, Limits
 from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed, Outcome, Refusal, Verdict, reply_for
 from lmtp.protocol.server import ServerConnection
@@ -44,10 +49,15 @@ SERVER_NAME: Final = "store.example"
 
 _T = TypeVar("_T")
 
+PLAIN_EXTENSIONS: Final = frozenset({"PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SIZE", "HELP"})
+"""What the server of a transcript offers that says nothing of it."""
+
 _DIALECTS: Final = {"LMTP": LMTP, "SMTP": SMTP}
 _LIMITS: Final = {limit.name: limit.name for limit in fields(Limits)}
 
-_SETTING: Final = re.compile(r"(?P<word>dialect|allow|limit|rcpt|deliver)(?: (?P<about>\S+))?: (?P<value>.+)")
+_SETTING: Final = re.compile(
+    r"(?P<word>covers|dialect|allow|offer|demand|user|limit|rcpt|deliver)(?: (?P<about>\S+))?: (?P<value>.+)"
+)
 _CLIENT: Final = re.compile(r"C(?:\*(?P<times>\d+))?: ?(?P<text>.*)")
 _SERVER: Final = re.compile(r"S: (?P<text>[2-5][0-9][0-9][ -].*)")
 _DELIVERED: Final = re.compile(r"delivered (?P<address>.+):")
@@ -87,6 +97,8 @@ class Rules:
     """Who is refused at RCPT."""
     outcomes: tuple[tuple[str, Refusal], ...] = ()
     """Who does not get the message."""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """Who may authenticate, with the password of each."""
 
     def verdict(self, forward_path: ForwardPath) -> Verdict:
         """
@@ -99,6 +111,27 @@ class Rules:
         Return what becomes of the message for a recipient.
         """
         return _first(self.outcomes, forward_path) or Delivered()
+
+    def mechanisms(self, _channel: sasl.Channel) -> tuple[str, ...]:
+        """
+        Return the mechanism there is, if anybody may authenticate; with `begin` the rules are a `sasl.Authenticator`.
+        """
+        return ("PLAIN",) if self.users else ()
+
+    def begin(self, _mechanism: str, _channel: sasl.Channel) -> "Rules":
+        """
+        Begin an exchange: the rules are a `sasl.Exchange` as well, for PLAIN has no memory.
+        """
+        return self
+
+    def step(self, response: bytes | None) -> sasl.Step:
+        """
+        Look at a response: nothing, a user, a password, with NULs between them (RFC 4616).
+        """
+        if response is None:
+            return sasl.Challenge(b"")
+        _, name, password = ([*response.decode("utf-8", "replace").split("\0"), "", ""])[:3]
+        return sasl.Authenticated(name) if name and self.users.get(name) == password else sasl.Rejected()
 
 
 def _first(rows: tuple[tuple[str, Refusal], ...], forward_path: ForwardPath) -> Refusal | None:
@@ -114,12 +147,16 @@ class Dialogue:
 
     name: str
     """What it is called, mostly the name of its file."""
+    covers: tuple[str, ...]
+    """The requirements it shows, by the ids of whoever keeps a list of them."""
     dialect: Dialect
     """LMTP or SMTP."""
     limits: Limits
     """How much the client may ask."""
     leniency: Leniency
     """Which departures are let pass."""
+    offer: Offer
+    """What the client is offered."""
     rules: Rules
     """What is decided behind the server."""
     turns: tuple[Turn, ...]
@@ -145,10 +182,12 @@ class Dialogue:
                 raise DialogueError(f"{name}, line {number}: {error}") from error
         return cls(
             name=name,
+            covers=tuple(reader.covers),
             dialect=reader.dialect,
             limits=Limits(**reader.limits),
             leniency=reader.leniency,
-            rules=Rules(tuple(reader.verdicts), tuple(reader.outcomes)),
+            offer=reader.offer,
+            rules=Rules(tuple(reader.verdicts), tuple(reader.outcomes), reader.users),
             turns=tuple(turn.finish() for turn in reader.turns),
             server_closes=reader.server_closes,
             delivered=tuple((address, bytes(content)) for address, content in reader.delivered),
@@ -196,9 +235,12 @@ class _Reader:
     """
 
     def __init__(self) -> None:
+        self.covers: list[str] = []
         self.dialect = LMTP
         self.limits: dict[str, int] = {}
         self.leniency = Leniency.NONE
+        self.offer = Offer(extensions=PLAIN_EXTENSIONS)
+        self.users: dict[str, str] = {}
         self.verdicts: list[tuple[str, Refusal]] = []
         self.outcomes: list[tuple[str, Refusal]] = []
         self.turns = [_TurnBeingRead()]
@@ -224,10 +266,20 @@ class _Reader:
     def _setting(self, match: re.Match[str]) -> None:
         about, value = match["about"] or "", match["value"]
         match match["word"]:
+            case "covers":
+                self.covers += value.split()
             case "dialect":
                 self.dialect = _known(_DIALECTS, value)
             case "allow":
                 self.leniency |= _known(Leniency.__members__, value)
+            case "offer":
+                self.offer = replace(self.offer, extensions=self.offer.extensions | set(value.split()))
+                check_keywords(self.offer.extensions)
+            case "demand":
+                self.offer = replace(self.offer, demands=self.offer.demands | _known(Demand.__members__, value))
+            case "user":
+                self.users[about] = value
+                self.offer = replace(self.offer, extensions=self.offer.extensions | {"AUTH"}, mechanisms=("PLAIN",))
             case "limit":
                 self.limits |= {_known(_LIMITS, about): int(value)}
                 Limits(**self.limits)
@@ -348,7 +400,11 @@ class _EnginePlayer:
     def __init__(self, dialogue: Dialogue) -> None:
         self._rules = dialogue.rules
         self._engine = ServerConnection(
-            SERVER_NAME, dialect=dialogue.dialect, limits=dialogue.limits, leniency=dialogue.leniency
+            SERVER_NAME,
+            dialect=dialogue.dialect,
+            limits=dialogue.limits,
+            leniency=dialogue.leniency,
+            offer=dialogue.offer,
         )
         self._content = bytearray()
         self.delivered: list[tuple[str, bytes]] = []
@@ -382,6 +438,8 @@ class _EnginePlayer:
                     if isinstance(outcome, Delivered):
                         self.delivered.append((str(recipient.forward_path.mailbox), bytes(self._content)))
                     recipient.settle(outcome)
+            case events.AuthenticationStarted(_, response) | events.AuthenticationContinued(response):
+                self._engine.authenticate(self._rules.step(response))
             case events.SessionEnded():
                 self.has_ended = True
             case _:

@@ -7,7 +7,7 @@ Not here: what a session does with it. Importing this needs hypothesis, which no
 RFC 5321 §4.1.2, §4.1.3, §4.5.2.
 """
 
-from typing import Final
+from typing import Final, TypeVar
 
 try:
     from hypothesis import strategies as st
@@ -16,8 +16,11 @@ except ImportError as error:
 
 from lmtp.protocol.address import ForwardPath, Mailbox, ReversePath
 
+_Path = TypeVar("_Path", bound=ReversePath | ForwardPath)
+
 _ATEXT: Final = "abcXYZ019!#$%&'*+-/=?^_`{|}~"
 _LET_DIG: Final = "abcXYZ019"
+_LETTERS: Final = "äßçŁяあ漢𝄞"
 _QUOTABLE: Final = [chr(code) for code in range(0x20, 0x7F)]
 _TRICKY: Final = [
     b"\r",
@@ -77,6 +80,19 @@ def forward_paths() -> st.SearchStrategy[ForwardPath]:
     """
     postmasters = st.sampled_from(["postmaster", "Postmaster", "POSTMASTER"])
     return st.builds(ForwardPath, mailboxes() | st.builds(Mailbox, postmasters, st.just("")))
+
+
+def international(paths: st.SearchStrategy[_Path]) -> st.SearchStrategy[_Path]:
+    """
+    Make paths whose local parts and domains may have UTF-8, out of paths that have none (RFC 6531 §3.3).
+    """
+    return st.builds(_with_utf8, paths, st.text(_LETTERS, max_size=4), st.text(_LETTERS, max_size=4))
+
+
+def _with_utf8(path: _Path, before: str, behind: str) -> _Path:
+    if path.mailbox is None or path.mailbox.domain.startswith("[") or not path.mailbox.domain:
+        return path
+    return type(path)(Mailbox(before + path.mailbox.local_part, path.mailbox.domain + behind))
 
 
 def envelopes(*, max_recipients: int = 5) -> st.SearchStrategy[tuple[ReversePath, list[ForwardPath]]]:
