@@ -48,6 +48,7 @@ class TestAdmission:
             await server.connect()
         assert 1 == len(recorder.of(observed.SessionRefused))
 
+    @pytest.mark.guards("ST-11")
     async def test_sessions_have_names_of_their_own(self, start, recorder):
         async with start(Inbox()) as server:
             for _ in range(3):
@@ -62,6 +63,7 @@ class TestEnd:
     RFC 5321 §3.8: what has been promised is kept, what has not is deferred, and everybody is told.
     """
 
+    @pytest.mark.guards("RP-10", "SD-1")
     async def test_idle_sessions_are_told_421(self, start):
         async with start(Inbox()) as server:
             client = await server.connect()
@@ -69,6 +71,7 @@ class TestEnd:
 
             assert "421 4.3.2 Shutting down\r\n" == await client.read_to_end()
 
+    @pytest.mark.guards("SD-1")
     async def test_open_transaction_is_delivered_and_answered_before_the_421(self, start):
         handler = Waiting()
         async with start(handler) as server:
@@ -85,6 +88,7 @@ class TestEnd:
         assert 2 == said.count("250 2.0.0")
         assert said.endswith("421 4.3.2 Shutting down\r\n")
 
+    @pytest.mark.guards("SD-1")
     async def test_newcomers_are_told_421_while_others_are_finishing(self, start):
         handler = Waiting()
         async with start(handler) as server:
@@ -115,6 +119,7 @@ class TestEnd:
 
             assert ["250", "421"] == [line[:3] for line in (await client.read_to_end()).splitlines()]
 
+    @pytest.mark.guards("SD-3")
     async def test_stop_defers_what_has_no_outcome_and_keeps_what_has(self, start):
         class HalfDone(Waiting):
             async def deliver(self, transaction):
@@ -130,6 +135,18 @@ class TestEnd:
             await server.stop()
 
             assert ["250", "451", "421"] == [line[:3] for line in (await client.read_to_end()).splitlines()]
+
+    @pytest.mark.guards("SD-4")
+    async def test_content_cut_short_is_delivered_to_nobody(self, start):
+        inbox = Inbox()
+        async with start(inbox, deadlines=lmtp.Deadlines(drain_seconds=0.01)) as server:
+            client = await server.connect()
+            await client.open_transaction("ann", "bob")
+            client.send("Subject: half of it", "", ".half")
+            await server.drain()
+
+            assert "421 4.3.2 Shutting down\r\n" == await client.read_to_end()
+        assert [] == inbox.transactions
 
     async def test_drain_gives_up_on_transactions_that_take_too_long(self, start):
         async with start(Waiting(), deadlines=lmtp.Deadlines(drain_seconds=0.01)) as server:
@@ -192,6 +209,7 @@ class TestEndpoints:
         assert greeting.startswith(b"220 ")
         assert f"unix:{tmp_path}/a.sock" == unix
 
+    @pytest.mark.guards("LMTP-5-1")
     async def test_port_25_is_refused_with_the_reason(self):
         with pytest.raises(ValueError, match="port 25"):
             async with lmtp.serve(Inbox(), "127.0.0.1:25"):

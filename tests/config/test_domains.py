@@ -5,7 +5,7 @@ Domains in settings: people write them in their own script, the protocol carries
 
 import pytest
 
-from lmtp.config.domains import ascii_domain
+from lmtp.config.domains import ascii_domain, domain_key
 from lmtp.config.load import ConfigError, load_settings
 
 
@@ -47,3 +47,20 @@ class TestSettings:
             load_settings(config)
 
         assert "server_name: expected a domain" in str(caught.value)
+
+
+class TestKey:
+    @pytest.mark.parametrize(
+        ("domain", "key"),
+        [
+            ("Example.ORG", "example.org"),
+            ("exämple.org", "xn--exmple-cua.org"),
+            ("EXÄMPLE.org", "xn--exmple-cua.org"),
+            ("XN--exmple-cua.org", "xn--exmple-cua.org"),
+            ("[IPv6:2001:DB8::1]", "[ipv6:2001:db8::1]"),
+            ("Ä" * 64 + ".org", "ä" * 64 + ".org"),
+            ("", ""),
+        ],
+    )
+    def test_is_the_same_for_all_spellings_of_a_domain(self, domain, key):
+        assert key == domain_key(domain)

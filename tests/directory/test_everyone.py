@@ -5,6 +5,7 @@ The directory for a first try: everybody, in one spelling.
 
 import pytest
 
+from lmtp.config.domains import domain_key
 from lmtp.directory.base import ask
 from lmtp.directory.everyone import Everyone, EveryoneOptions
 from lmtp.protocol.address import Mailbox
@@ -40,3 +41,10 @@ class TestEveryone:
     def test_a_default_domain_that_is_none_is_refused(self):
         with pytest.raises(ValueError, match="default_domain must be a domain"):
             EveryoneOptions(default_domain="-example")
+
+    async def test_spellings_of_a_domain_are_one_account(self):
+        directory = Everyone(domain_key=domain_key)
+
+        assert [Mailbox("jörg", "xn--exmple-cua.org")] * 2 == [
+            (await ask(directory, Mailbox("Jörg", domain))).mailbox for domain in ("Exämple.org", "XN--exmple-cua.org")
+        ]

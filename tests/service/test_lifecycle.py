@@ -97,6 +97,7 @@ class TestEnd:
             assert 0 == process.wait(10)
             assert not (place / "lmtp.sock").exists()
 
+    @pytest.mark.guards("SD-1")
     def test_open_transaction_is_delivered_before_it_ends(self, serve, place):
         process = serve()
         with LmtpClient(place / "lmtp.sock") as client:
@@ -125,6 +126,7 @@ class TestEnd:
 
 
 class TestSweep:
+    @pytest.mark.guards("MD-5")
     def test_old_left_overs_in_tmp_are_removed_and_new_ones_kept(self, serve, place):
         for folder in ("tmp", "new", "cur"):
             (place / "mail/example.org/ann" / folder).mkdir(parents=True)

@@ -7,18 +7,21 @@ flow back both ways and tells the observer; every decision about the protocol is
 """
 
 import asyncio
-import contextlib
-import errno
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from lmtp.aio.admission import Admission
+from lmtp.aio.listeners import Endpoint, TcpEndpoint
+from lmtp.aio.login import Login
+from lmtp.aio.proxyline import ProxyDecoder, ProxyError
 from lmtp.aio.reporter import Reporter
-from lmtp.aio.session import Session, Transaction
-from lmtp.aio.spool import Spool
+from lmtp.aio.session import Session
+from lmtp.aio.tls import TlsFacts, facts_of
+from lmtp.aio.transactions import Transactions
+from lmtp.aio.upgrade import HandshakeError, Stage, handshake
+from lmtp.aio.watch import Watch
+from lmtp.aio.work import Work
 from lmtp.protocol import events, reply
-from lmtp.protocol.envelope import Recipient
-from lmtp.protocol.errors import DeliveryError, LocalProtocolError
-from lmtp.protocol.outcome import Accepted, Deferred, Verdict, refusal_for
 from lmtp.protocol.phases import PHASES, Phase, Wait
 from lmtp.protocol.reply import Reply
 from lmtp.protocol.server import ServerConnection
@@ -36,87 +39,118 @@ class Connection(asyncio.BufferedProtocol):
         endpoint: Where the client came in.
     """
 
-    def __init__(self, server: "Server", endpoint: str) -> None:
+    def __init__(self, server: "Server", endpoint: Endpoint) -> None:
+        settings = server.settings
         self._server = server
-        self._settings = server.settings
+        self._begins_with_tls = isinstance(endpoint, TcpEndpoint) and endpoint.is_tls
         self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
         self._session = Session(
-            server.next_session_id(), endpoint, "", "", server.settings.server_name, server.settings.dialect.name
+            server.next_session_id(), str(endpoint), "", "", settings.server_name, settings.dialect.name
         )
-        self._report = Reporter(self._session, server.observer)
+        self._report: Reporter = Reporter(self._session, server.observer)
         self._engine = ServerConnection(
-            server.settings.server_name,
-            dialect=server.settings.dialect,
-            limits=server.settings.limits,
-            leniency=server.settings.leniency,
+            settings.server_name,
+            dialect=settings.dialect,
+            limits=settings.limits,
+            leniency=settings.leniency,
             notify=self._wake,
         )
-        self._transport: asyncio.Transport | None = None
-        self._transaction: Transaction | None = None
-        self._transactions = 0
-        self._content_ended = 0.0
-        self._verifications: set[asyncio.Task[None]] = set()
-        self._deliveries: set[asyncio.Task[None]] = set()
-        self._is_woken = False
-        self._has_waited = False
-        self._has_client_left = False
-        self._is_writing_paused = False
-        self._is_reading_paused = False
-        self._opened = self._last_activity = self._loop.time()
-        self._timer: asyncio.TimerHandle | None = None
-        self._reason = "connection lost"
+        self._admission: Admission = Admission(
+            settings.admittance,
+            self._session,
+            self._report,
+            has_tls=server.tls is not None,
+            authenticator=server.authenticator,
+        )
+        self._login: Login = Login(
+            server.authenticator,
+            server.login_threads,
+            engine=self._engine,
+            report=self._report,
+            answered=self._wake,
+        )
+        self._transactions: Transactions = Transactions(
+            self._session,
+            make_spool=server.make_spool,
+            refuse=self._engine.refuse_content,
+            report=self._report,
+        )
+        self._work = self._make_work()
+        self._watch = Watch(settings.deadlines, self._waits_for, self._give_up)
+        self._stage = Stage.SESSION
+        self._proxy = ProxyDecoder()
+        self._handshake: asyncio.Task[None] | None = None
+        self._opened: float | None = None
+        self._is_woken = self._has_waited = self._is_writing_paused = self._is_reading_paused = False
+        self._reason = ""
+
+    def _make_work(self) -> Work:
+        return Work(
+            self._server.handler,
+            self._server.verifier,
+            deadlines=self._server.settings.deadlines,
+            report=self._report,
+            decide=self._engine.decide,
+            decided=self._wake,
+            delivered=self._end_delivery,
+        )
 
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """
-        Greet the client, or send it away when there are too many or the server is going down.
+        Let the client in, or send it away when there are too many or the server is going down.
         """
-        transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass, so there is nothing to check
-        self._transport = transport
-        name = transport.get_extra_info("peername")
-        if isinstance(name, tuple):
-            self._session.peer_address = name[0]
-            self._session.peer = f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
-        else:
-            self._session.peer = "unix"
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass: there is nothing to check
+        self._admission.arrive(transport)
         refusal = self._server.admit(self)
         if refusal is not None:
-            self._turn_away(transport, refusal)
+            self._turn_away(self._transport, refusal)
             return
-        self._report.opened()
-        self._watch()
-        self._proceed()
-
-    def _turn_away(self, transport: asyncio.Transport, refusal: Reply) -> None:
-        transport.write(bytes(refusal))
-        transport.close()
-        self._transport = None
-        self._report.turned_away(refusal)
+        self._watch.start()
+        if self._admission.begins_with_proxy_header:
+            self._stage = Stage.PROXY
+        elif not self._begins_with_tls:
+            self._begin()
+        elif ssl_object := transport.get_extra_info("ssl_object"):
+            self._server.look_for_certificate()
+            self._take_tls(facts_of(ssl_object))
+            self._begin()
+        else:
+            # uvloop begins to read when this returns, whatever is said here, and what it reads would not be TLS's.
+            self._stage = Stage.TLS
+            self._break_off("is for those behind a proxy")
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's shape
         """
         Say where to put what comes in: one place for all connections, as it is copied out before the next one reads.
         """
+        if self._stage is Stage.PROXY:
+            return self._server.input_buffer[: self._proxy.needed_bytes]  # not an octet of what follows the header
         return self._server.input_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """
         Let the engine have what came in.
         """
-        if self._engine.phase is Phase.CONTENT:
-            self._last_activity = self._loop.time()  # half a command is no activity: only a reply to a whole one is
-        self._engine.receive_data(self._server.input_buffer[:nbytes])
-        self._proceed()
+        received = self._server.input_buffer[:nbytes]
+        if self._stage is Stage.PROXY:
+            self._take_proxy_header(received)
+        else:
+            self._take(received)
 
     def eof_received(self) -> bool:
         """
-        The client has said all it will; what is owed to it is still sent before we close.
+        The client has said all it will; what is owed to it is still sent before we close, but for TLS, which can't.
         """
-        self._report_lost_replies()
+        if self._stage is Stage.PROXY:
+            self._break_off("ended before it was complete")
+            return False
+        self._transactions.report_lost_replies(self._engine.unanswered)
         self._engine.receive_eof()
         self._proceed()
-        return True
+        return self._session.tls is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """
@@ -124,25 +158,10 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._transport is None:
             return
-        self._transport = None
-        if self._timer is not None:
-            self._timer.cancel()
-        for task in self._verifications:
-            task.cancel()
-        doing = PHASES[self._engine.phase].doing
-        if exc is not None:
-            self._reason = f"connection lost: {exc}"
-        self._report_lost_replies()
-        self._engine.receive_reset()
-        self._proceed()
-        self._report.closed(
-            reason=self._reason,
-            doing=doing,
-            transactions=self._transactions,
-            seconds=self._loop.time() - self._opened,
-        )
-        if not self._deliveries:
-            self._server.dismiss(self)
+        why = f"connection lost: {exc}" if exc else "connection lost"
+        if self._stage is not Stage.SESSION:
+            self._report.arrival_failed(f"{self._stage.value}: {why}")
+        self._depart(why if exc else "")
 
     def pause_writing(self) -> None:
         """
@@ -156,7 +175,87 @@ class Connection(asyncio.BufferedProtocol):
         The client reads again.
         """
         self._is_writing_paused = False
-        self._hold_back()
+        if self._stage is Stage.TLS:
+            self._begin_handshake()
+        else:
+            self._hold_back()
+
+    # How a connection becomes a session, and how it ends.
+
+    def _turn_away(self, transport: asyncio.Transport, refusal: Reply) -> None:
+        """
+        Close the connection of a client that is not counted; where TLS is expected there is nothing to say in clear.
+        """
+        self._transport = None
+        if not self._begins_with_tls:
+            transport.write(bytes(refusal))
+        transport.close()
+        self._report.turned_away(refusal)
+
+    def _take_proxy_header(self, octets: memoryview) -> None:
+        try:
+            header = self._proxy.receive_data(octets)
+        except ProxyError as error:
+            self._break_off(f"failed: {error}")
+            return
+        if header is not None:
+            self._admission.take_proxy_header(header)
+            self._enter()
+
+    def _enter(self) -> None:
+        """
+        Go on from the PROXY header, or from the very beginning.
+        """
+        if self._begins_with_tls:
+            self._upgrade()
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        """
+        Greet the client, or tell it that it may not come in.
+        """
+        self._stage = Stage.SESSION
+        self._admission.begin()
+        if self._admission.may_connect:
+            self._engine.offer = self._admission.offer
+            self._opened = self._loop.time()
+            self._report.opened()
+        else:
+            self._engine.data_to_send()  # the greeting, which is not for this client
+            self._engine.close(reply.ACCESS_DENIED)
+            self._report.turned_away(reply.ACCESS_DENIED)
+        self._proceed()
+
+    def _break_off(self, detail: str) -> None:
+        """
+        Cut a connection on which nothing can be said: nobody knows what the other end would understand.
+        """
+        assert self._transport is not None, "it is connected"  # noqa: S101
+        reason = f"{self._stage.value} {detail}"
+        self._report.arrival_failed(reason)
+        self._transport.abort()
+        self._depart(reason)
+
+    def _depart(self, reason: str) -> None:
+        self._transport = None
+        self._watch.stop()
+        self._work.cancel_verifications()
+        self._forget_client()
+        doing = PHASES[self._engine.phase].doing
+        self._reason = self._reason or reason
+        self._transactions.report_lost_replies(self._engine.unanswered)
+        self._engine.receive_reset()
+        self._proceed()
+        if self._opened is not None:
+            self._report.closed(
+                reason=self._reason,
+                doing=doing,
+                transactions=self._transactions.count,
+                seconds=self._loop.time() - self._opened,
+            )
+        if not self._work.is_delivering:
+            self._server.dismiss(self)
 
     # What the server calls.
 
@@ -165,16 +264,18 @@ class Connection(asyncio.BufferedProtocol):
         Let an open transaction come to its end, then close.
         """
         self._engine.drain()
-        self._proceed()
+        if self._stage is Stage.SESSION:
+            self._proceed()
 
     def stop(self) -> None:
         """
         Close now: recipients without an outcome are deferred, what has been answered is still sent.
         """
-        self._engine.close(reply.SHUTTING_DOWN)
+        if self._stage is not Stage.SESSION and self._transport is not None:
+            self._break_off("was cut short: we shut down")
+        self._close(reply.SHUTTING_DOWN)
         self._proceed()
-        for task in (*self._verifications, *self._deliveries):
-            task.cancel()
+        self._work.cancel()
 
     def cut(self) -> None:
         """
@@ -183,7 +284,13 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # From the engine to the world.
+    # From the client to the engine, and from the engine to the world.
+
+    def _take(self, octets: bytes | memoryview) -> None:
+        if self._engine.phase is Phase.CONTENT or self._engine.phase is Phase.CHUNK:
+            self._watch.note_content(len(octets))  # half a command buys nothing: only a whole one is answered
+        self._engine.receive_data(octets)
+        self._proceed()
 
     def _wake(self) -> None:
         """
@@ -199,7 +306,7 @@ class Connection(asyncio.BufferedProtocol):
             self._react()
         except Exception as error:  # noqa: BLE001 - our own fault, which the client must not pay for with a silent close
             self._apologize(error)
-        if self._verifications and not self._has_waited:
+        if self._work.is_verifying and not self._has_waited:
             # Most verdicts come within one turn of the loop: then all replies to a pipelined group leave together.
             self._has_waited = True
             self._wake()
@@ -207,7 +314,7 @@ class Connection(asyncio.BufferedProtocol):
         self._has_waited = False
         self._send()
         self._hold_back()
-        self._hasten()
+        self._watch.hasten()
 
     def _react(self) -> None:
         while happened := self._engine.next_events():
@@ -218,22 +325,27 @@ class Connection(asyncio.BufferedProtocol):
         """
         Answer whatever is owed and close; what the engine reports of that has nobody left to be reported to.
         """
-        if self._transaction is not None:
-            self._transaction.content.release()
-        self._report.failed(self._transaction, "handling the session", error)
-        self._engine.close(reply.INTERNAL_ERROR)
+        transaction = self._transactions.current
+        if transaction is not None:
+            transaction.content.release()
+        self._report.failed(transaction, "handling the session", error)
+        self._close(reply.INTERNAL_ERROR)
         self._reason = str(reply.INTERNAL_ERROR)
         self._engine.next_events()
+
+    def _close(self, last_reply: Reply) -> None:
+        self._login.abandon()
+        self._engine.close(last_reply)
 
     def _send(self) -> None:
         octets = self._engine.data_to_send()
         if self._transport is None:
             return
         if octets:
-            self._last_activity = self._loop.time()
+            self._watch.note_activity()
             self._transport.write(octets)
         if self._engine.phase is Phase.CLOSED and not self._transport.is_closing():
-            self._last_activity = self._loop.time()
+            self._watch.note_activity()
             self._transport.close()
 
     def _hold_back(self) -> None:
@@ -241,7 +353,9 @@ class Connection(asyncio.BufferedProtocol):
         Read only while what comes in can be acted on and the client takes what we say.
         """
         wanted = self._is_writing_paused or self._engine.has_backlog
-        if self._transport is None or self._transport.is_closing() or wanted is self._is_reading_paused:
+        if wanted is self._is_reading_paused or self._stage is not Stage.SESSION:
+            return
+        if self._transport is None or self._transport.is_closing():
             return
         self._is_reading_paused = wanted
         if wanted:
@@ -251,207 +365,132 @@ class Connection(asyncio.BufferedProtocol):
 
     # Transactions.
 
-    @property
-    def _open(self) -> Transaction:
-        assert self._transaction is not None, "the engine opens a transaction first"  # noqa: S101
-        return self._transaction
-
-    def _greeted(self, event: events.ClientGreeted) -> None:
-        self._session.client_name = event.client_name
-
-    def _open_transaction(self, event: events.TransactionOpened) -> None:
-        self._transactions += 1
-        content = Spool(self._server.memory, self._settings.spool_threshold_bytes, self._settings.spool_folder or None)
-        transaction_id = f"{self._session.session_id}-{self._transactions}"
-        self._transaction = Transaction(self._session, transaction_id, event.envelope, content)
-
-    def _spool(self, event: events.ContentReceived) -> None:
-        transaction = self._open
-        try:
-            transaction.content.write(event.octets)
-        except OSError as error:
-            status = "4.3.1" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "4.3.0"
-            refusal = Deferred(status, detail=f"can't spool the content: {error}")
-            self._engine.refuse_content(transaction.envelope, refusal)
-
-    def _refuse_content(self, _event: events.ContentRefused) -> None:
-        self._content_ended = self._loop.time()
-
-    def _close_transaction(self, _event: events.TransactionAnswered) -> None:
-        self._open.content.release()
-        self._transaction = None
-
-    def _end_session(self, event: events.SessionEnded) -> None:
-        self._reason = event.reason
-
-    def _ignore(self, event: events.Event) -> None:
-        """
-        Nothing to do here: the engine does it.
-        """
-
     def _verify(self, event: events.RecipientOffered) -> None:
-        verifier = self._server.verifier
-        if verifier is None:
-            self._engine.decide(event.recipient, Accepted())
-            return
-        with self._faults_decide(event.recipient, self._open):
-            verdict = verifier.verify(event.recipient, self._open)
-            if not isinstance(verdict, Awaitable):
-                self._engine.decide(event.recipient, verdict)
-                return
-            task = self._loop.create_task(self._await_verdict(verdict, event.recipient, self._open))
-            self._verifications.add(task)
-            task.add_done_callback(self._verifications.discard)
-
-    async def _await_verdict(self, asked: Awaitable[Verdict], recipient: Recipient, transaction: Transaction) -> None:
-        with self._faults_decide(recipient, transaction):
-            async with asyncio.timeout(self._settings.deadlines.verify_seconds):
-                verdict = await asked
-            self._engine.decide(recipient, verdict)
-        self._wake()
-
-    @contextlib.contextmanager
-    def _faults_decide(self, recipient: Recipient, transaction: Transaction) -> Iterator[None]:
-        """
-        Turn whatever a verifier raises into the verdict on this recipient.
-        """
-        try:
-            yield
-        except DeliveryError as error:
-            self._engine.decide(recipient, refusal_for(error))
-        except _FAULTS as error:
-            _reraise_if_ours(error)
-            self._report.failed(transaction, f"verifying {recipient.forward_path}", error)
-            self._engine.decide(recipient, Deferred("4.3.0"))
+        self._work.verify(event.recipient, self._transactions.open)
 
     def _deliver(self, event: events.ContentCompleted) -> None:
-        self._content_ended = self._loop.time()
+        self._transactions.end_content()
         if event.envelope.unsettled:  # it may have been refused between its end and now
-            task = self._loop.create_task(self._run_delivery(self._open))
-            self._deliveries.add(task)
-            task.add_done_callback(self._end_delivery)
+            self._work.deliver(self._transactions.open)
 
-    async def _run_delivery(self, transaction: Transaction) -> None:
-        try:
-            async with asyncio.timeout(self._settings.deadlines.delivery_seconds):
-                await self._server.handler.deliver(transaction)
-            _complain_of(transaction.envelope.unsettled)
-        except _FAULTS as error:
-            _reraise_if_ours(error)
-            self._report.failed(transaction, "delivering", error)
-        finally:
-            self._finish_delivery(transaction)
-
-    def _finish_delivery(self, transaction: Transaction) -> None:
-        for recipient in transaction.envelope.unsettled:
-            recipient.abandon(Deferred("4.3.0"))
-        transaction.content.release()
-
-    def _end_delivery(self, task: asyncio.Task[None]) -> None:
-        self._deliveries.discard(task)
-        if self._transport is None and not self._deliveries:
+    def _end_delivery(self) -> None:
+        if self._transport is None and not self._work.is_delivering:
             self._proceed()
             self._server.dismiss(self)
 
-    # Deadlines: one timer a connection, moved on when it rings too early, so that activity costs nothing.
+    def _end_session(self, event: events.SessionEnded) -> None:
+        self._reason = self._reason or event.reason
 
-    def _watch(self) -> None:
-        wait = self._settings.deadlines.seconds_for(self._wait)
-        self._timer = self._loop.call_at(self._last_activity + wait, self._ring)
+    # Deadlines.
 
-    def _hasten(self) -> None:
-        """
-        Ring earlier when what the session waits for now has a shorter deadline than what it waited for.
-        """
-        if self._transport is not None and self._timer is not None:
-            due = self._last_activity + self._settings.deadlines.seconds_for(self._wait)
-            if due < self._timer.when():
-                self._timer.cancel()
-                self._watch()
-
-    @property
-    def _wait(self) -> Wait:
+    def _waits_for(self) -> Wait:
         return Wait.HANDLER if self._engine.replies_owed else PHASES[self._engine.phase].wait
 
-    def _ring(self) -> None:
-        wait = self._wait
-        if wait is Wait.HANDLER:
-            self._last_activity = self._loop.time()  # the handler has deadlines of its own
-        elif self._loop.time() - self._last_activity >= self._settings.deadlines.seconds_for(wait):
-            self._give_up()
-        if self._transport is not None:
-            self._watch()
-
     def _give_up(self) -> None:
-        assert self._transport is not None, "the timer ends with the connection"  # noqa: S101
-        if self._engine.phase is Phase.CLOSED or self._is_writing_paused:
+        assert self._transport is not None, "the watch ends with the connection"  # noqa: S101
+        if self._stage is not Stage.SESSION:
+            self._break_off("took too long")
+        elif self._engine.phase is Phase.CLOSED or self._is_writing_paused:
             self._reason = "the client did not take our replies"
             self._transport.abort()
+        else:
+            self._engine.close(reply.IDLE_TOO_LONG)
+            self._proceed()
+
+    # Who the client is.
+
+    def _forget_client(self) -> None:
+        self._login.cancel()
+        if self._handshake is not None:
+            self._handshake.cancel()
+
+    def _start_tls(self, _event: events.TlsRequested) -> None:
+        self._send()  # the 220 is the last that leaves in clear
+        self._upgrade()
+
+    def _upgrade(self) -> None:
+        """
+        Read nothing more in clear, and do the handshake when all that was said in clear is on its way.
+        """
+        assert self._transport is not None, "it is connected"  # noqa: S101
+        self._stage = Stage.TLS
+        self._transport.pause_reading()
+        if not self._is_writing_paused:
+            self._begin_handshake()
+
+    def _begin_handshake(self) -> None:
+        assert self._transport is not None, "it is connected"  # noqa: S101
+        self._handshake = self._loop.create_task(self._do_handshake(self._transport))
+
+    async def _do_handshake(self, transport: asyncio.Transport) -> None:
+        assert self._server.tls is not None, "there is a certificate where TLS is offered"  # noqa: S101
+        timeout_seconds = self._server.settings.deadlines.handshake_seconds
+        try:
+            upgraded = await handshake(self._server.tls, transport, self, timeout_seconds)
+        except HandshakeError as error:
+            self._handshake = None
+            self._break_off(f"failed: {error}")
             return
-        self._engine.close(reply.IDLE_TOO_LONG)
+        self._transport = upgraded.transport
+        self._is_reading_paused = False
+        self._watch.note_activity()
+        self._take_tls(upgraded.facts)
+        self._begin_anew()
+        if upgraded.early:
+            self._take(upgraded.early)
+
+    def _take_tls(self, facts: TlsFacts) -> None:
+        self._admission.take_tls(facts)
+        self._report.tls_started(facts)
+
+    def _begin_anew(self) -> None:
+        """
+        Begin the session, or begin it anew without a greeting (RFC 3207 §4.2).
+        """
+        if self._engine.phase is not Phase.HANDSHAKE:
+            self._begin()
+            return
+        self._stage = Stage.SESSION
+        self._admission.begin_anew()
+        self._engine.tls_started(self._admission.offer)
         self._proceed()
 
-    # What the observer is told.
+    def _end_login(self, event: events.AuthenticationEnded) -> None:
+        self._admission.take_authentication(event)
+        self._report.authentication_ended(event)
 
-    def _report_transaction_refused(self, event: events.TransactionRefused) -> None:
-        self._report.transaction_refused(event.reverse_path, event.reply)
+    def _replace_client(self, event: events.ClientReplaced) -> None:
+        self._admission.take_xclient(event)
+        self._engine.offer = self._admission.offer
+        self._report.client_replaced()
 
-    def _report_decision(self, event: events.RecipientDecided) -> None:
-        self._report.recipient_decided(self._open, event)
+    def _note_client_name(self, event: events.ClientGreeted) -> None:
+        self._session.client_name = event.client_name
 
-    def _report_outcome(self, event: events.RecipientSettled) -> None:
-        self._report.recipient_settled(self._open, event, self._loop.time() - self._content_ended)
-
-    def _report_abort(self, event: events.TransactionAborted) -> None:
-        transaction = self._open
-        transaction.content.release()
-        self._transaction = None
-        self._report.transaction_aborted(transaction, event.reason)
-
-    def _report_command(self, event: events.CommandRefused) -> None:
-        self._report.command_refused(event.line, event.reply)
-
-    def _report_lost_replies(self) -> None:
-        """
-        Name the recipients whose replies can't reach the client; not again when the connection breaks after its end.
-        """
-        unanswered = self._engine.unanswered
-        if unanswered and not self._has_client_left:
-            self._has_client_left = True
-            self._report.replies_lost(self._open, unanswered)
+    def _note_trace(self, event: events.SessionTraced) -> None:
+        self._session.trace_id = event.trace_id
 
     _REACTIONS: ClassVar[Mapping[type[events.Event], Callable[["Connection", Any], None]]] = {
-        events.ClientGreeted: _greeted,
-        events.TransactionOpened: _open_transaction,
-        events.TransactionRefused: _report_transaction_refused,
+        events.ClientGreeted: _note_client_name,
+        events.TransactionOpened: lambda self, event: self._transactions.begin(event),
+        events.TransactionRefused: lambda self, event: self._report.transaction_refused(event),
         events.RecipientOffered: _verify,
-        events.RecipientDecided: _report_decision,
-        events.ContentStarted: _ignore,
-        events.ContentReceived: _spool,
+        events.RecipientDecided: lambda self, event: self._transactions.report_decision(event),
+        events.ContentStarted: lambda _self, _event: None,
+        events.ContentReceived: lambda self, event: self._transactions.take_content(event),
         events.ContentCompleted: _deliver,
-        events.ContentRefused: _refuse_content,
-        events.RecipientSettled: _report_outcome,
-        events.TransactionAnswered: _close_transaction,
-        events.TransactionAborted: _report_abort,
-        events.CommandRefused: _report_command,
+        events.ContentRefused: lambda self, _event: self._transactions.end_content(),
+        events.RecipientSettled: lambda self, event: self._transactions.report_outcome(event),
+        events.TransactionAnswered: lambda self, _event: self._transactions.end(),
+        events.TransactionAborted: lambda self, event: self._transactions.abort(event),
+        events.CommandRefused: lambda self, event: self._report.command_refused(event),
+        events.TlsRequested: _start_tls,
+        events.AuthenticationStarted: lambda self, event: self._login.begin(event, self._admission.channel),
+        events.AuthenticationContinued: lambda self, event: self._login.go_on(event),
+        events.AuthenticationEnded: _end_login,
+        events.ClientReplaced: _replace_client,
+        events.ClientForwarded: lambda self, event: self._admission.take_xforward(event),
+        events.SessionTraced: _note_trace,
         events.SessionEnded: _end_session,
     }
     """What is done about each event of the engine."""
-
-
-_FAULTS: Final = (Exception, asyncio.CancelledError)
-"""Whatever a handler raises, each recipient gets its reply; also when it awaits a task that somebody cancelled."""
-
-
-def _reraise_if_ours(error: Exception | asyncio.CancelledError) -> None:
-    """
-    Let a cancellation through that was meant for our task.
-    """
-    task = asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-        raise error
-
-
-def _complain_of(forgotten: list[Recipient]) -> None:
-    if forgotten:
-        raise LocalProtocolError(f"the handler left {len(forgotten)} recipients without an outcome")

@@ -28,6 +28,8 @@ class Deadlines:
     """For the verdict on a recipient, before 451 (RFC 5321 §4.5.3.2.3: a client waits 5 minutes)."""
     delivery_seconds: float = 300
     """For the outcomes of a transaction, before 451 (RFC 5321 §4.5.3.2.6: a client waits 10 minutes)."""
+    handshake_seconds: float = 30
+    """For a TLS handshake to come to its end, before the connection is cut."""
     closing_seconds: float = 30
     """For the client to take our last replies, before the connection is cut."""
     drain_seconds: float = 30

@@ -2,7 +2,7 @@
 """
 Endpoints: where a server listens, how they are written, and how their sockets are opened.
 
-``127.0.0.1:2424``, ``[::1]:2424``, ``unix:/run/lmtp.sock`` and ``unix:/run/lmtp.sock,mode=0660,group=postfix``.
+``127.0.0.1:2424``, ``[::1]:2424,tls``, ``unix:/run/lmtp.sock`` and ``unix:/run/lmtp.sock,mode=0660,group=postfix``.
 Not here: what happens on a connection. Raises ValueError for a bad endpoint, OSError when one can't be opened.
 """
 
@@ -16,6 +16,7 @@ import os
 import pwd
 import re
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,7 +26,7 @@ BACKLOG: Final = 1024
 """Connections that may wait to be accepted; asyncio's 100 answers a burst of 200 on a Unix socket with EAGAIN."""
 
 _SMTP_PORT: Final = 25
-_TCP: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+)):(?P<port>[0-9]{1,5})")
+_TCP: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+)):(?P<port>[0-9]{1,5})(?P<tls>,tls)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class TcpEndpoint:
     """A host name or an address, without brackets."""
     port: int
     """0 lets the system choose."""
+    is_tls: bool = False
+    """A connection begins with TLS, without STARTTLS."""
 
     def __post_init__(self) -> None:
         if self.port == _SMTP_PORT:
@@ -49,7 +52,8 @@ class TcpEndpoint:
             raise ValueError(f"there is no port {self.port}")
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}{',tls' if self.is_tls else ''}"
 
     @property
     def is_local(self) -> bool:
@@ -113,7 +117,7 @@ def parse_endpoint(text: str) -> Endpoint:
     match = _TCP.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no endpoint: write host:port, [v6-address]:port or unix:/path")
-    return TcpEndpoint(match["v6"] or match["host"], int(match["port"]))
+    return TcpEndpoint(match["v6"] or match["host"], int(match["port"]), is_tls=match["tls"] is not None)
 
 
 def _parse_unix(text: str) -> UnixEndpoint:
@@ -126,7 +130,21 @@ def _parse_unix(text: str) -> UnixEndpoint:
     return UnixEndpoint(path, **values)
 
 
-async def listen(endpoint: Endpoint, factory: Callable[[], asyncio.BaseProtocol]) -> asyncio.Server:
+@dataclass(frozen=True, slots=True)
+class ListenerTls:
+    """
+    How connections begin with TLS: the handshake is over before the protocol hears of one.
+    """
+
+    context: ssl.SSLContext
+    """What is offered."""
+    handshake_seconds: float
+    """How long it may take."""
+
+
+async def listen(
+    endpoint: Endpoint, factory: Callable[[], asyncio.BaseProtocol], tls: ListenerTls | None = None
+) -> asyncio.Server:
     """
     Open an endpoint; each connection gets a protocol from the factory.
 
@@ -135,7 +153,14 @@ async def listen(endpoint: Endpoint, factory: Callable[[], asyncio.BaseProtocol]
     """
     loop = asyncio.get_running_loop()
     if isinstance(endpoint, TcpEndpoint):
-        return await loop.create_server(factory, endpoint.host, endpoint.port, backlog=BACKLOG)
+        return await loop.create_server(
+            factory,
+            endpoint.host,
+            endpoint.port,
+            backlog=BACKLOG,
+            ssl=tls.context if tls else None,
+            ssl_handshake_timeout=tls.handshake_seconds if tls else None,
+        )
     return await loop.create_unix_server(factory, sock=open_unix_socket(endpoint), backlog=BACKLOG)
 
 

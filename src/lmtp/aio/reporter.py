@@ -5,13 +5,13 @@ What a session tells the observer: its own events, made of the engine's and of w
 Called by connection.py at the moment something happens; decides nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lmtp.aio.session import Session, Transaction
+from lmtp.aio.tls import TlsFacts
 from lmtp.observe import events as observed
 from lmtp.observe.observer import Observer
 from lmtp.protocol import events
-from lmtp.protocol.address import ReversePath
 from lmtp.protocol.envelope import Recipient
 from lmtp.protocol.outcome import Accepted
 from lmtp.protocol.reply import Reply
@@ -42,6 +42,46 @@ class Reporter:
         session = self._session
         self._observe(observed.SessionRefused(session_id=session.session_id, peer=session.peer, reply=reply))
 
+    def arrival_failed(self, detail: str) -> None:
+        """
+        There was no session.
+        """
+        session = self._session
+        self._observe(observed.ArrivalFailed(session_id=session.session_id, peer=session.peer, detail=detail))
+
+    def tls_started(self, facts: TlsFacts) -> None:
+        """
+        TLS is up.
+        """
+        session = self._session
+        self._observe(
+            observed.TlsStarted(
+                session_id=session.session_id,
+                peer=session.peer,
+                version=facts.version,
+                cipher=facts.cipher,
+                certificate=" ".join(facts.client_names) if facts.is_verified else "",
+            )
+        )
+
+    def authentication_ended(self, event: events.AuthenticationEnded) -> None:
+        """
+        The client has proved who it is, or has not.
+        """
+        session = self._session
+        who = {"session_id": session.session_id, "peer": session.peer, "mechanism": event.mechanism}
+        if event.identity:
+            self._observe(observed.Authenticated(**who, identity=event.identity))
+        else:
+            self._observe(observed.AuthenticationFailed(**who, reply=event.reply, detail=event.detail))
+
+    def client_replaced(self) -> None:
+        """
+        A proxy has said whom it stands for.
+        """
+        session = self._session
+        self._observe(observed.ClientReplaced(session_id=session.session_id, proxy=session.proxy, peer=session.peer))
+
     def closed(self, *, reason: str, doing: str, transactions: int, seconds: float) -> None:
         """
         The connection is gone.
@@ -56,20 +96,20 @@ class Reporter:
             )
         )
 
-    def command_refused(self, line: bytes, reply: Reply) -> None:
+    def command_refused(self, event: events.CommandRefused) -> None:
         """
         The client said something it may not.
         """
-        command = line.decode("ascii", "backslashreplace")
-        self._observe(observed.CommandRefused(session_id=self._session.session_id, command=command, reply=reply))
+        command = event.line.decode("ascii", "backslashreplace")
+        self._observe(observed.CommandRefused(session_id=self._session.session_id, command=command, reply=event.reply))
 
-    def transaction_refused(self, reverse_path: ReversePath, reply: Reply) -> None:
+    def transaction_refused(self, event: events.TransactionRefused) -> None:
         """
         A MAIL was not granted.
         """
         self._observe(
             observed.TransactionRefused(
-                session_id=self._session.session_id, reverse_path=str(reverse_path), reply=reply
+                session_id=self._session.session_id, reverse_path=str(event.reverse_path), reply=event.reply
             )
         )
 
@@ -107,6 +147,9 @@ class Reporter:
                 outcome=outcome,
                 reply=event.reply,
                 seconds=seconds,
+                identity=self._session.identity,
+                origin=_origin(transaction.forwarded),
+                trace=transaction.envelope.parameters.traceparent or self._session.trace_id,
             )
         )
 
@@ -144,3 +187,13 @@ class Reporter:
                 error=error,
             )
         )
+
+
+def _origin(forwarded: Mapping[str, str | None]) -> str:
+    """
+    Return what XFORWARD said in the form ``name[address] id``.
+    """
+    if not forwarded:
+        return ""
+    name, address = forwarded.get("NAME") or "unknown", forwarded.get("ADDR") or "unknown"
+    return f"{name}[{address}] {forwarded.get('IDENT') or ''}".rstrip()

@@ -19,11 +19,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from lmtp.aio.admission import Admittance
 from lmtp.aio.connection import Connection
 from lmtp.aio.deadlines import Deadlines
 from lmtp.aio.handler import Handler, VerifiesRecipients
 from lmtp.aio.listeners import (
     Endpoint,
+    ListenerTls,
     TcpEndpoint,
     UnixEndpoint,
     listen,
@@ -31,13 +33,17 @@ from lmtp.aio.listeners import (
     remove_unix_socket,
     socket_identity,
 )
-from lmtp.aio.spool import MemoryBudget
+from lmtp.aio.login import THREADS, NobodyAuthenticates
+from lmtp.aio.spool import MemoryBudget, Spool
+from lmtp.aio.threads import Threads
+from lmtp.aio.tls import ServerContext, ServerTls
 from lmtp.observe import events as observed
 from lmtp.observe.observer import NullObserver, Observer
 from lmtp.protocol import reply
 from lmtp.protocol.dialect import LMTP, Dialect
 from lmtp.protocol.limits import Leniency, Limits
 from lmtp.protocol.reply import Reply
+from lmtp.protocol.sasl import Authenticator
 
 _READ_BYTES: Final = 64 * 1024
 """What is read at a time, and so, besides a command line, the most a session can hold that nobody has looked at."""
@@ -54,6 +60,8 @@ class ServerSettings:
     """Our name in greetings and trace fields."""
     dialect: Dialect = LMTP
     """What is spoken."""
+    admittance: Admittance = field(default_factory=Admittance)
+    """What clients are asked and offered, and who may do what."""
     limits: Limits = field(default_factory=Limits)
     """How much a client may ask of a session."""
     leniency: Leniency = Leniency.NONE
@@ -75,7 +83,15 @@ class Server:
     A running server; `serve` makes one.
     """
 
-    def __init__(self, handler: Handler, settings: ServerSettings, observer: Observer) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        settings: ServerSettings,
+        observer: Observer,
+        *,
+        tls: ServerTls | None = None,
+        authenticator: Authenticator | None = None,
+    ) -> None:
         self.handler = handler
         """Who delivers."""
         self.verifier = handler if isinstance(handler, VerifiesRecipients) else None
@@ -84,10 +100,16 @@ class Server:
         """The settings it was started with."""
         self.observer = observer
         """Who is told."""
-        self.memory = MemoryBudget(settings.memory_bytes)
-        """What all sessions share."""
+        self.tls = tls
+        """The certificate, if there is one."""
+        self.authenticator = authenticator or NobodyAuthenticates()
+        """Who checks credentials."""
+        self.login_threads = Threads("login", THREADS)
+        """Where credentials are checked, for all sessions together."""
+        self._memory = MemoryBudget(settings.memory_bytes)
         self.input_buffer = memoryview(bytearray(_READ_BYTES))
         """Where all connections read into, one at a time."""
+        self._looking: asyncio.Task[ServerContext] | None = None
         self._listeners: list[_Listener] = []
         self._connections: set[Connection] = set()
         self._is_draining = False
@@ -115,9 +137,12 @@ class Server:
 
         Raises:
             OSError: it can't be opened; the text names it.
+            ValueError: it begins with TLS, and there is no certificate.
         """
+        if isinstance(endpoint, TcpEndpoint) and endpoint.is_tls and self.tls is None:
+            raise ValueError(f"{endpoint} begins with TLS, and there is no certificate")
         try:
-            opened = await listen(endpoint, lambda: Connection(self, str(endpoint)))
+            opened = await listen(endpoint, lambda: Connection(self, endpoint), self._tls_at(endpoint))
         except OSError as error:
             number = error.errno or errno.EINVAL
             raise OSError(number, f"can't listen at {endpoint}: {error.strerror or error}") from error
@@ -125,6 +150,16 @@ class Server:
         self._listeners.append(listener)
         for address in listener.addresses:
             self.observer.observe(observed.ListenerOpened(endpoint=address))
+
+    def _tls_at(self, endpoint: Endpoint) -> ListenerTls | None:
+        """
+        Return how an endpoint begins with TLS, unless a PROXY header must come before it.
+        """
+        if self.tls is None or not isinstance(endpoint, TcpEndpoint) or not endpoint.is_tls:
+            return None
+        if self.settings.admittance.access.proxy.rules:
+            return None
+        return ListenerTls(self.tls.context, self.settings.deadlines.handshake_seconds)
 
     async def drain(self) -> bool:
         """
@@ -158,6 +193,7 @@ class Server:
         await self._close_listeners()
         for connection in list(self._connections):
             connection.stop()
+        self.login_threads.close()
         try:
             async with asyncio.timeout(patience_seconds or self.settings.deadlines.closing_seconds):
                 await self._all_gone.wait()
@@ -173,6 +209,17 @@ class Server:
                 self.observer.observe(observed.ListenerClosed(endpoint=address))
 
     # What connections call.
+
+    def look_for_certificate(self) -> None:
+        """
+        See whether the certificate was renewed; where connections begin with TLS, nobody asks before a handshake.
+        """
+        if self.tls is not None and self._looking is None:
+            self._looking = asyncio.create_task(self.tls.fresh())
+            self._looking.add_done_callback(self._end_look)
+
+    def _end_look(self, _: asyncio.Task[ServerContext]) -> None:
+        self._looking = None
 
     def next_session_id(self) -> str:
         """
@@ -196,6 +243,12 @@ class Server:
         self._connections.add(connection)
         self._all_gone.clear()
         return None
+
+    def make_spool(self) -> Spool:
+        """
+        Return what a content is kept in.
+        """
+        return Spool(self._memory, self.settings.spool_threshold_bytes, self.settings.spool_folder or None)
 
     def dismiss(self, connection: Connection) -> None:
         """
@@ -227,7 +280,7 @@ def _addresses(endpoint: Endpoint, server: asyncio.Server) -> list[str]:
     if isinstance(endpoint, UnixEndpoint):
         return [str(endpoint)]
     names = [each.getsockname() for each in server.sockets]
-    return [str(TcpEndpoint(name[0], name[1])) for name in names]
+    return [str(TcpEndpoint(name[0], name[1], is_tls=endpoint.is_tls)) for name in names]
 
 
 @asynccontextmanager
@@ -236,6 +289,8 @@ async def serve(
     *endpoints: Endpoint | str,
     settings: ServerSettings | None = None,
     observer: Observer | None = None,
+    tls: ServerTls | None = None,
+    authenticator: Authenticator | None = None,
 ) -> AsyncIterator[Server]:
     """
     Serve LMTP at some endpoints while the body runs, and come to an orderly end when it leaves (RFC 5321 §3.8).
@@ -245,12 +300,20 @@ async def serve(
         endpoints: Where: ``host:port``, ``[v6-address]:port`` or ``unix:/path``, as text or value.
         settings: Names, limits, deadlines; sensible ones by default.
         observer: Who is told what happens; nobody by default.
+        tls: A certificate: STARTTLS is offered, and an endpoint may begin with TLS.
+        authenticator: Who checks credentials: AUTH is offered.
 
     Raises:
-        ValueError: an endpoint is none, or is TCP port 25 (RFC 2033 §5).
+        ValueError: an endpoint is none, is TCP port 25 (RFC 2033 §5), or begins with TLS and there is no certificate.
         OSError: an endpoint can't be opened.
     """
-    server = Server(handler, settings or ServerSettings(), observer or NullObserver())
+    server = Server(
+        handler,
+        settings or ServerSettings(),
+        observer or NullObserver(),
+        tls=tls,
+        authenticator=authenticator,
+    )
     try:
         for endpoint in endpoints:
             await server.listen(parse_endpoint(endpoint) if isinstance(endpoint, str) else endpoint)

@@ -5,9 +5,11 @@ What a handler gets to see: the session, and the transaction with its envelope a
 Plain values; what happens to them is in connection.py.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lmtp.aio.spool import Spool
+from lmtp.aio.tls import TlsFacts
 from lmtp.protocol.address import ReversePath
 from lmtp.protocol.envelope import Envelope, Recipient
 
@@ -32,6 +34,18 @@ class Session:
     """What is spoken: ``LMTP``."""
     client_name: str = ""
     """What the client called itself in LHLO; nobody has checked it."""
+    proxy: str = ""
+    """The peer that says it stands for the client, by PROXY or XCLIENT; empty: none."""
+    tls: TlsFacts | None = None
+    """What is known of the encryption; None: there is none."""
+    identity: str = ""
+    """Whom the client has proved to act for (RFC 4954), or a trusted proxy says; empty: nobody."""
+    is_authenticated: bool = False
+    """The identity was proved to us."""
+    trace_id: str = ""
+    """What the client wants the log to call the session besides."""
+    forwarded: Mapping[str, str | None] = field(default_factory=dict)
+    """Where the next message comes from, as a trusted content filter says (XFORWARD), by name in capitals."""
 
 
 @dataclass(slots=True)
@@ -48,6 +62,8 @@ class Transaction:
     """Whom it is from and whom it is for."""
     content: Spool
     """The message; complete when the transaction is to be delivered."""
+    forwarded: Mapping[str, str | None] = field(default_factory=dict)
+    """Where it comes from, as a trusted content filter says (XFORWARD), by name in capitals."""
 
     @property
     def reverse_path(self) -> ReversePath:

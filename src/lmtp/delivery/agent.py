@@ -7,19 +7,32 @@ settles each recipient as its outcome comes. One recipient's copy never names an
 Not here: how a message is stored, who is asked. Raises only what the writer raises.
 """
 
+import datetime as dt
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Protocol
+from typing import Final, Protocol
 
 from lmtp.aio.session import Transaction
 from lmtp.directory.base import Account, Directory
-from lmtp.message import MAX_HOPS, HeaderSection, Received, date_time, edit_for_delivery, has_looped, trace_fields
+from lmtp.message import (
+    MAX_HOPS,
+    HeaderSection,
+    Received,
+    date_time,
+    edit_for_delivery,
+    has_looped,
+    lmtp_keyword,
+    trace_fields,
+)
 from lmtp.protocol.address import ForwardPath, Mailbox
 from lmtp.protocol.envelope import Recipient
 from lmtp.protocol.outcome import Accepted, Failed, Outcome, Verdict
 from lmtp.stores.base import Copy
+
+CREATED: Final = "created"
+"""The field of an account that says since when it has had its owner, as RFC 3339 has it; without a zone it is ours."""
 
 
 class Writer(Protocol):
@@ -82,14 +95,18 @@ class DeliveryAgent:
             PermanentError: nothing can ever be stored for this mailbox.
         """
         found = self._directory.find(recipient.forward_path.mailbox)
-        return self._verdict_when(found) if isinstance(found, Awaitable) else self._verdict_for(found)
+        if isinstance(found, Awaitable):
+            return self._verdict_when(found, recipient)
+        return self._verdict_for(found, recipient)
 
-    async def _verdict_when(self, found: Awaitable[Account | None]) -> Verdict:
-        return self._verdict_for(await found)
+    async def _verdict_when(self, found: Awaitable[Account | None], recipient: Recipient) -> Verdict:
+        return self._verdict_for(await found, recipient)
 
-    def _verdict_for(self, account: Account | None) -> Verdict:
+    def _verdict_for(self, account: Account | None, recipient: Recipient) -> Verdict:
         if account is None:
             return Failed("5.1.1")
+        if refusal := _owner_refusal(account, recipient):
+            return refusal
         self._writer.check(account.mailbox)
         return Accepted(account)
 
@@ -127,6 +144,22 @@ def _copy(transaction: Transaction, header: HeaderSection, recipient: Recipient,
     return Copy(mailbox, head, transaction.content, body_start)
 
 
+def _owner_refusal(account: Account, recipient: Recipient) -> Failed | None:
+    """
+    Refuse a mailbox that had another owner at the time the sender knew it, or may have had (RFC 7293 §5.1).
+    """
+    valid_since = recipient.parameters.valid_since
+    if valid_since is None or recipient.forward_path.mailbox.is_postmaster:
+        return None
+    try:
+        created = dt.datetime.fromisoformat(account.fields[CREATED])
+    except (KeyError, ValueError) as error:
+        return Failed("5.7.19", detail=f"since when {account.mailbox} has had its owner is not known: {error!r}")
+    if created.astimezone(dt.UTC) <= valid_since.moment:
+        return None
+    return Failed("5.7.17", detail=f"{account.mailbox} has had its owner since {created.isoformat()}")
+
+
 def _account(recipient: Recipient) -> Account:
     assert isinstance(recipient.account, Account), "the agent accepts nobody without an account"  # noqa: S101
     return recipient.account
@@ -138,7 +171,11 @@ def _received(transaction: Transaction, forward_path: ForwardPath, date: str) ->
         client_name=session.client_name,
         peer_address=ip_address(session.peer_address) if session.peer_address else None,
         server_name=session.server_name,
-        keyword=session.dialect_name,
+        keyword=lmtp_keyword(
+            is_encrypted=session.tls is not None,
+            is_authenticated=session.is_authenticated,
+            is_utf8=transaction.envelope.parameters.is_internationalized,
+        ),
         transaction_id=transaction.transaction_id,
         forward_path=forward_path,
         date=date,

@@ -6,6 +6,7 @@ Not for a network: whoever reaches the server fills the disk with accounts of th
 lets it serve loopback and Unix sockets only. Never raises.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lmtp.directory.base import Account, check_default_domain
@@ -36,8 +37,9 @@ class Everyone:
     Accepts every mailbox; spellings that differ in case or detail are one account.
     """
 
-    def __init__(self, options: EveryoneOptions | None = None) -> None:
+    def __init__(self, options: EveryoneOptions | None = None, domain_key: Callable[[str], str] = str.lower) -> None:
         self._options = options or EveryoneOptions()
+        self._domain_key = domain_key
 
     def find(self, mailbox: Mailbox) -> Account:
         """
@@ -45,4 +47,4 @@ class Everyone:
         """
         local_part = without_detail(mailbox.local_part, self._options.recipient_delimiter)
         domain = mailbox.domain or self._options.default_domain
-        return Account(Mailbox(local_part.lower(), domain.lower()))
+        return Account(Mailbox(local_part.lower(), self._domain_key(domain)))

@@ -70,6 +70,7 @@ class UsersFile:
     Args:
         options: Where the file is and how its names are meant.
         observer: Told of bad lines, and of a file that can't be used.
+        domain_key: Makes the same of all spellings of a domain.
         monotonic: The clock, in seconds.
         patience_seconds: How long lookups wait for a reading.
     """
@@ -79,11 +80,13 @@ class UsersFile:
         options: UsersFileOptions,
         observer: Observer,
         *,
+        domain_key: Callable[[str], str] = str.lower,
         monotonic: Callable[[], float] = time.monotonic,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._options = options
         self._observer = observer
+        self._domain_key = domain_key
         self._monotonic = monotonic
         self._table: _Table | None = None
         self._stamp: _Stamp | None = None
@@ -160,7 +163,7 @@ class UsersFile:
     async def _read_again(self) -> None:
         # Even the stat is done on a thread: on a network file system it can hang.
         try:
-            table = await asyncio.to_thread(_read, self._options, self._stamp)
+            table = await asyncio.to_thread(_read, self._options, self._domain_key, self._stamp)
         except OSError as error:
             self._stamp = None
             self._report_trouble(f"{self._options.path}: {error.strerror or error}")
@@ -203,7 +206,7 @@ class _Stamp(NamedTuple):
 @dataclass(slots=True)
 class _Table:
     """
-    The lines of one reading, by mailbox with the domain in lower case.
+    The lines of one reading, by mailbox with the key of its domain.
 
     Lines stay text until they are found: dictionaries of text alone cost the garbage collector nothing, and
     100,000 lines are dropped for newer ones without a pause of the event loop.
@@ -211,13 +214,14 @@ class _Table:
 
     stamp: _Stamp
     default_domain: str
+    domain_key: Callable[[str], str]
     exact: dict[str, str] = field(default_factory=dict)
     folded: dict[str, str] = field(default_factory=dict)
     postmaster: str | None = None
     problems: list[str] = field(default_factory=list)
 
     def find(self, mailbox: Mailbox, delimiters: str) -> str | None:
-        domain = (mailbox.domain or self.default_domain).lower()
+        domain = self.domain_key(mailbox.domain or self.default_domain)
         local_part = mailbox.local_part
         line = self._find(local_part, domain)
         if line is None:
@@ -242,7 +246,7 @@ class _Table:
             ValueError: it is a bad one; the text says why.
         """
         mailbox = _parse_mailbox(line, self.default_domain)
-        local_part, domain = mailbox.local_part, mailbox.domain.lower()
+        local_part, domain = mailbox.local_part, self.domain_key(mailbox.domain)
         key = f"{local_part}@{domain}"
         if key in self.exact:
             raise ValueError(f"{mailbox} is on an earlier line")
@@ -262,7 +266,7 @@ class _Table:
             yield f": {untold} more bad lines"
 
 
-def _read(options: UsersFileOptions, known: _Stamp | None) -> _Table | None:
+def _read(options: UsersFileOptions, domain_key: Callable[[str], str], known: _Stamp | None) -> _Table | None:
     """
     Read the file, on a thread; None when it is the one that is known.
     """
@@ -274,7 +278,7 @@ def _read(options: UsersFileOptions, known: _Stamp | None) -> _Table | None:
         # A home folder may be named in any encoding; surrogates give its octets back. Some editors begin a file with
         # a byte order mark that nobody sees, and it is no part of the first address.
         text = file.read().decode("utf-8-sig", "surrogateescape")
-    table = _Table(stamp, options.default_domain)
+    table = _Table(stamp, options.default_domain, domain_key)
     for number, line in enumerate(text.split("\n"), start=1):
         if line and not line.isspace() and line[0] != "#":
             _add(table, line.removesuffix("\r"), number)
@@ -296,7 +300,7 @@ def _parse_account(line: str, default_domain: str) -> Account:
 def _parse_mailbox(line: str, default_domain: str) -> Mailbox:
     user, _, _ = line.partition(":")
     try:
-        mailbox = ForwardPath.parse(f"<{user}>".encode("ascii"), domain_optional=True).mailbox
+        mailbox = ForwardPath.parse(f"<{user}>".encode(), domain_optional=True).mailbox
     except (AddressSyntaxError, UnicodeEncodeError):
         raise ValueError(f"not an address: {user[:60]!r}") from None
     domain = mailbox.domain or default_domain

@@ -79,6 +79,86 @@ class SessionClosed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalFailed:
+    """
+    A connection ended before a word could be said: its PROXY header or its TLS handshake came to nothing.
+    """
+
+    session_id: str
+    """Names the session there would have been."""
+    peer: str
+    """Who connected."""
+    detail: str
+    """What went wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsStarted:
+    """
+    What a client says is encrypted from now on.
+    """
+
+    session_id: str
+    """Names the session."""
+    peer: str
+    """Who it is."""
+    version: str
+    """Such as ``TLSv1.3``."""
+    cipher: str
+    """The cipher suite, by OpenSSL's name."""
+    certificate: str
+    """The names in the client's certificate, if it has a verified one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticated:
+    """
+    A client proved who it is.
+    """
+
+    session_id: str
+    """Names the session."""
+    peer: str
+    """Where it connects from."""
+    mechanism: str
+    """How."""
+    identity: str
+    """Whom it acts for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticationFailed:
+    """
+    A client did not prove who it is.
+    """
+
+    session_id: str
+    """Names the session."""
+    peer: str
+    """Where it connects from."""
+    mechanism: str
+    """How it tried."""
+    reply: Reply
+    """What it was told."""
+    detail: str
+    """Why it failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientReplaced:
+    """
+    A trusted proxy said whom it stands for.
+    """
+
+    session_id: str
+    """Names the session."""
+    proxy: str
+    """The proxy."""
+    peer: str
+    """The client it stands for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRefused:
     """
     A client said something the protocol does not allow.
@@ -148,6 +228,12 @@ class RecipientSettled:
     """What the client was told."""
     seconds: float
     """From the end of the content to the outcome."""
+    identity: str = ""
+    """Whom the client acts for, if it said."""
+    origin: str = ""
+    """Where the message came from, as a trusted content filter says (XFORWARD)."""
+    trace: str = ""
+    """What the client calls the message or the session: a traceparent, or a word (TRACE)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +303,12 @@ class Draining:
 
 
 Event = (
-    ListenerOpened
+    ArrivalFailed
+    | TlsStarted
+    | Authenticated
+    | AuthenticationFailed
+    | ClientReplaced
+    | ListenerOpened
     | ListenerClosed
     | SessionOpened
     | SessionRefused

@@ -11,11 +11,15 @@ import resource
 import socket
 import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
+from lmtp.aio.access import Peers
+from lmtp.aio.admission import Access, Admittance
 from lmtp.aio.server import ServerSettings
-from lmtp.config.domains import ascii_domain
-from lmtp.config.schema import Settings
+from lmtp.aio.tls import ServerTls
+from lmtp.config.domains import ascii_domain, domain_key
+from lmtp.config.schema import AuthSettings, Settings
 from lmtp.delivery.agent import DeliveryAgent
 from lmtp.directory.base import Directory, ask
 from lmtp.directory.everyone import Everyone, EveryoneOptions
@@ -23,6 +27,7 @@ from lmtp.directory.users_file import UsersFile, UsersFileOptions
 from lmtp.observe.events import Warned
 from lmtp.observe.observer import Observer
 from lmtp.protocol.address import Mailbox
+from lmtp.protocol.sasl import Authenticator
 from lmtp.stores.maildir import Maildir, MaildirOptions, StagedFile
 from lmtp.stores.paths import PathTemplate
 from lmtp.stores.writer import GroupWriter
@@ -45,6 +50,10 @@ class Parts:
     """Where mail lands."""
     server_settings: ServerSettings
     """How the server is to be run."""
+    tls: ServerTls | None
+    """The certificate, if there is one."""
+    authenticator: Authenticator | None
+    """Who checks credentials, if anybody."""
 
 
 async def build(settings: Settings, observer: Observer) -> Parts:
@@ -52,7 +61,8 @@ async def build(settings: Settings, observer: Observer) -> Parts:
     Make all parts.
 
     Raises:
-        TransientError: the users file can't be read.
+        TransientError: the users file or the password file can't be read.
+        TlsError: there is no TLS with the files given.
         OSError: no spool file can be made.
     """
     _check_spool_folder(settings.spool_folder)
@@ -60,8 +70,11 @@ async def build(settings: Settings, observer: Observer) -> Parts:
     name = settings.server_name or _own_name(observer)
     store = Maildir(_maildir_options(settings))
     directory = await _directory(settings.users, name, observer)
-    writer = GroupWriter(store, observer)
-    return Parts(DeliveryAgent(directory, writer), writer, store, _server_settings(settings, name))
+    tls = await ServerTls.load(settings.tls, observer) if settings.tls else None
+    authenticator = await _authenticator(settings.auth, observer) if settings.auth else None
+    writer = GroupWriter(store, observer)  # last: its threads would outlive a failure
+    agent = DeliveryAgent(directory, writer)
+    return Parts(agent, writer, store, _server_settings(settings, name), tls, authenticator)
 
 
 def _check_spool_folder(folder: str) -> None:
@@ -109,12 +122,42 @@ def _own_name(observer: Observer) -> str:
 async def _directory(options: UsersFileOptions | None, name: str, observer: Observer) -> Directory:
     if options is None:
         observer.observe(Warned(subject="users", detail="no users file: everyone on this machine gets mail here"))
-        return Everyone(EveryoneOptions(default_domain=name))
-    users = UsersFile(replace(options, default_domain=options.default_domain or name), observer)
+        return Everyone(EveryoneOptions(default_domain=name), domain_key)
+    options = replace(options, default_domain=options.default_domain or name)
+    users = UsersFile(options, observer, domain_key=domain_key)
     await users.load()
     if await ask(users, Mailbox("postmaster", "")) is None:  # RFC 5321 §4.5.1 wants it read by somebody
         observer.observe(Warned(subject="users", detail="nobody in the users file gets mail for postmaster"))
     return users
+
+
+async def _authenticator(settings: AuthSettings, observer: Observer) -> Authenticator:
+    # What reads and checks passwords takes a tenth of a second to import, which most servers need not spend.
+    from lmtp.auth.authenticator import SaslAuthenticator, SaslOptions  # noqa: PLC0415
+    from lmtp.auth.password_file import PasswordFile, PasswordFileOptions  # noqa: PLC0415
+
+    passwords = None
+    if settings.passwords:
+        options = PasswordFileOptions(path=Path(settings.passwords), salt_secret=settings.salt_secret)
+        passwords = PasswordFile(options, observer)
+        await passwords.load()
+    wanted = SaslOptions(mechanisms=settings.mechanisms, external_identities=settings.external_identities)
+    return SaslAuthenticator(wanted, passwords)
+
+
+def _admittance(settings: Settings) -> Admittance:
+    access = settings.access
+    return Admittance(
+        extensions=frozenset(settings.extensions),
+        demands=settings.demands,
+        access=Access(
+            connect=Peers.parse(access.connect) if access.connect else None,
+            proxy=Peers.parse(access.proxy),
+            xclient=Peers.parse(access.xclient),
+            xforward=Peers.parse(access.xforward),
+            trace=Peers.parse(access.trace),
+        ),
+    )
 
 
 def _maildir_options(settings: Settings) -> MaildirOptions:
@@ -129,6 +172,7 @@ def _maildir_options(settings: Settings) -> MaildirOptions:
 def _server_settings(settings: Settings, name: str) -> ServerSettings:
     return ServerSettings(
         server_name=name,
+        admittance=_admittance(settings),
         limits=settings.limits,
         leniency=settings.leniency,
         deadlines=settings.deadlines,

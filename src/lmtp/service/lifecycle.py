@@ -42,7 +42,8 @@ async def run_agent(settings: Settings, observer: Observer, started: Callable[[S
         started: Called when it listens everywhere.
 
     Raises:
-        TransientError: the users file can't be read.
+        TransientError: the users file or the password file can't be read.
+        TlsError: there is no TLS with the files given.
         OSError: an endpoint can't be opened.
     """
     _raise_file_limit(observer)
@@ -50,7 +51,14 @@ async def run_agent(settings: Settings, observer: Observer, started: Callable[[S
     with _signals() as signals:
         parts = await build(settings, observer)
         async with (
-            serve(parts.agent, *settings.listen, settings=parts.server_settings, observer=observer) as server,
+            serve(
+                parts.agent,
+                *settings.listen,
+                settings=parts.server_settings,
+                observer=observer,
+                tls=parts.tls,
+                authenticator=parts.authenticator,
+            ) as server,
             _sweeping(parts.store, observer),
         ):
             # What exists now lives as long as the process: the collector need not look at it again.
@@ -155,7 +163,8 @@ def _report(observer: Observer, context: dict[str, Any]) -> None:
     Tell the observer what the event loop complains of.
     """
     error = context.get("exception")
+    doing = str(context.get("message", "running the event loop"))  # uvloop does not always say
     if error is None:
-        observer.observe(Warned(subject="event loop", detail=str(context["message"])))
+        observer.observe(Warned(subject="event loop", detail=doing))
     else:
-        observer.observe(HandlerFailed(session_id="", transaction_id="", doing=str(context["message"]), error=error))
+        observer.observe(HandlerFailed(session_id="", transaction_id="", doing=doing, error=error))

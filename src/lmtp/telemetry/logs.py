@@ -22,6 +22,10 @@ import structlog.processors
 
 from lmtp.config.choices import LogFormat, LogLevel
 from lmtp.observe.events import (
+    ArrivalFailed,
+    Authenticated,
+    AuthenticationFailed,
+    ClientReplaced,
     CommandRefused,
     Draining,
     Event,
@@ -34,6 +38,7 @@ from lmtp.observe.events import (
     SessionClosed,
     SessionOpened,
     SessionRefused,
+    TlsStarted,
     TransactionAborted,
     TransactionRefused,
     Warned,
@@ -103,16 +108,17 @@ def level_of(event: Event) -> LogLevel:
     Return how much an event matters.
     """
     match event:
-        case SessionOpened() | SessionClosed():
+        case SessionOpened() | SessionClosed() | TlsStarted() | Authenticated() | ClientReplaced():
             return LogLevel.DEBUG
         case RecipientSettled(outcome=Delivered()) | RecipientRefused(verdict=Failed()):
             return LogLevel.INFO
         case ListenerOpened() | ListenerClosed() | CommandRefused() | TransactionAborted() | Draining():
             return LogLevel.INFO
-        case RecipientSettled() | RecipientRefused() | SessionRefused() | RepliesLost() | Warned():
+        # A transaction refused is a message too big for us that the client's own server let in: the two limits want to
+        # be made one.
+        case ArrivalFailed() | AuthenticationFailed() | SessionRefused() | TransactionRefused():
             return LogLevel.WARNING
-        case TransactionRefused():
-            # A message too big for us that the client's own server let in: the two limits want to be made one.
+        case RecipientSettled() | RecipientRefused() | RepliesLost() | Warned():
             return LogLevel.WARNING
         case HandlerFailed():
             return LogLevel.ERROR
