@@ -7,6 +7,7 @@ Each subcommand is a module of its own in this room; this one only gathers them.
 
 import click
 
+from lmtp.cli.check import check
 from lmtp.cli.serve import serve
 
 
@@ -18,4 +19,5 @@ def app() -> None:
     """
 
 
+app.add_command(check)
 app.add_command(serve)

@@ -5,8 +5,31 @@ What commands print for people: plain into a pipe, in colour on a terminal unles
 The only module that knows rich. Nothing of what is printed is taken for markup, and no line is ever broken.
 """
 
+import enum
+from types import TracebackType
+from typing import Self
+
 from rich.console import Console
 from rich.text import Text
+
+
+class Style(enum.Enum):
+    """
+    What a piece of a line is.
+    """
+
+    PLAIN = ""
+    """Nothing special."""
+    STRONG = "bold"
+    """A headline."""
+    DIM = "dim"
+    """What one may overlook."""
+    GOOD = "green"
+    """As it should be."""
+    BAD = "bold red"
+    """As it should not."""
+    DOUBTFUL = "yellow"
+    """Neither."""
 
 
 def tell(label: str, text: str) -> None:
@@ -28,3 +51,38 @@ def complain(text: str) -> None:
 def _print(console: Console, text: Text) -> None:
     console.print(text, highlight=False, emoji=False)
     console.file.flush()
+
+
+class Screen:
+    """
+    Lines of several styles on standard output and, on a terminal, how far the work has come below them.
+
+    Args:
+        is_silent: Nothing is printed.
+    """
+
+    def __init__(self, *, is_silent: bool = False) -> None:
+        self._console = Console(soft_wrap=True, quiet=is_silent)
+        self._status = self._console.status("")
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._status.stop()
+
+    def line(self, *pieces: tuple[str, Style]) -> None:
+        """
+        Print a line of pieces.
+        """
+        _print(self._console, Text.assemble(*((text, style.value) for text, style in pieces)))
+
+    def progress(self, text: str) -> None:
+        """
+        Say how far the work has come; only a terminal shows it.
+        """
+        self._status.update(Text(text))

@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from lmtp.aio.server import Server
+from lmtp.aio.tls import TlsError
 from lmtp.cli.output import complain, tell
 from lmtp.config.choices import LogFormat
 from lmtp.config.load import ConfigError, load_settings
@@ -57,7 +58,7 @@ def serve(
 
     try:
         has_drained = run(run_agent(settings, observer, announce))
-    except TransientError as error:
+    except (TransientError, TlsError) as error:
         _give_up(str(error), os.EX_CONFIG)
     except OSError as error:
         _give_up(error.strerror or str(error), os.EX_OSERR)
@@ -72,7 +73,9 @@ def _announce(server: Server, settings: Settings) -> None:
     Say, as the first line, how to send something here.
     """
     address = "you@example.org" if settings.users is None else "ADDRESS"
-    tell("Send it something:", _example(server.endpoints[0], address))
+    endpoint = next((each for each in server.endpoints if not each.endswith(",tls")), None)
+    if endpoint is not None:  # smtplib's LMTP class can't begin with TLS
+        tell("Send it something:", _example(endpoint, address))
     tell("Mail lands below", f"{Path(settings.maildir.root).resolve()}; Ctrl-C ends it.")
 
 
