@@ -6,9 +6,9 @@ PYTHON  := $(firstword $(PYTHONS))
 OTHERS  := $(wordlist 2,99,$(PYTHONS))
 BIN     := .venv/bin
 
-.PHONY: help run test lint types rooms unit others coverage fuzz bench docs clean
+.PHONY: help run test lint types rooms unit others coverage coverage-spec fuzz bench conformance docs clean
 help: ## list what make can do
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 # One recipe for every interpreter: .venv is the first one found, .venv-3.12 and so on the others.
 INSTALL = $(1) -m venv $(2) \
@@ -52,14 +52,21 @@ others: .venv/.ready ## the tests, with every other Python found
 coverage: .venv/.ready ## line and branch coverage
 	$(BIN)/coverage run -m pytest && $(BIN)/coverage report
 
-fuzz: ## the fuzz target of the engine, five minutes
+coverage-spec: .venv/.ready ## which test covers which requirement of the standards
+	$(BIN)/python -m scripts.coverage_spec
+
+fuzz: ## every fuzz target, thirty minutes together
 	@test -e .venv-fuzz/.ready || { $(PYTHON) -m venv .venv-fuzz \
 	  && .venv-fuzz/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1' \
 	  && .venv-fuzz/bin/python -m pip install -q --disable-pip-version-check --group fuzz -e . && touch .venv-fuzz/.ready; }
-	.venv-fuzz/bin/python fuzz/fuzz_engine.py -max_total_time=300 -print_final_stats=1
+	for target in engine chunks parameters addresses proxy; do \
+	  .venv-fuzz/bin/python -m fuzz.run $$target -max_total_time=360 -print_final_stats=1 || exit 1; done
 
 bench: .venv/.ready ## messages a second beside Dovecot; needs root, Dovecot's LMTP server and a quiet machine
 	$(BIN)/python -m bench.run
+
+conformance: .venv/.ready ## put lmtp check before every LMTP server there is; needs what scripts/install-peers installs
+	$(BIN)/python -m tests.peers.conformance --page docs/explanation/conformance.md
 
 docs: .venv/.ready ## write into the manual what the code says
 	$(BIN)/python -m scripts.docs

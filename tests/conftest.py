@@ -8,12 +8,11 @@ A missing peer skips its tests with the reason, or fails them when ``LMTP_REQUIR
 import contextlib
 import os
 import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from tests.peers.agent import Agent
+from tests.peers.process import make_place
 from tests.peers.programs import why_missing
 
 
@@ -27,15 +26,6 @@ def pytest_runtest_setup(item):
 @pytest.fixture
 def anyio_backend():
     return "asyncio"
-
-
-def make_place():
-    """
-    Make a folder other users may pass through, with a path short enough for Unix sockets (107 octets).
-    """
-    folder = Path(tempfile.mkdtemp(prefix="lmtp-"))
-    folder.chmod(0o755)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,14 @@ lmtp: the last hop of mail, done right (RFC 2033).
 The public names, by room; programmes of the package (`lmtp serve`) live in rooms that are not re-exported here.
 """
 
+from lmtp.aio.access import Peer, Peers
+from lmtp.aio.admission import Access, Admittance
 from lmtp.aio.deadlines import Deadlines
 from lmtp.aio.handler import Handler, VerifiesRecipients
 from lmtp.aio.listeners import Endpoint, TcpEndpoint, UnixEndpoint, parse_endpoint
 from lmtp.aio.server import Server, ServerSettings, serve
 from lmtp.aio.session import Session, Transaction
+from lmtp.aio.tls import ServerTls, TlsError, TlsFacts, TlsSettings
 from lmtp.protocol.address import AddressSyntaxError, ForwardPath, Mailbox, ReversePath
 from lmtp.protocol.dialect import LMTP, SMTP, Dialect
 from lmtp.protocol.envelope import Envelope, Recipient
@@ -21,9 +24,12 @@ from lmtp.protocol.errors import (
     RemoteProtocolError,
     TransientError,
 )
+from lmtp.protocol.extensions import Demand, Offer
 from lmtp.protocol.limits import Leniency, Limits
 from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed, Outcome, Verdict
+from lmtp.protocol.parameters import MailParameters, RcptParameters
 from lmtp.protocol.reply import Reply
+from lmtp.protocol.sasl import Authenticator
 from lmtp.protocol.server import ServerConnection
 from lmtp.protocol.status import EnhancedStatus
 
@@ -31,11 +37,15 @@ __all__ = [
     "LMTP",
     "SMTP",
     "Accepted",
+    "Access",
     "AddressSyntaxError",
+    "Admittance",
+    "Authenticator",
     "Deadlines",
     "Deferred",
     "Delivered",
     "DeliveryError",
+    "Demand",
     "Dialect",
     "Endpoint",
     "EnhancedStatus",
@@ -46,10 +56,15 @@ __all__ = [
     "Leniency",
     "Limits",
     "LocalProtocolError",
+    "MailParameters",
     "Mailbox",
+    "Offer",
     "Outcome",
+    "Peer",
+    "Peers",
     "PermanentError",
     "ProtocolError",
+    "RcptParameters",
     "Recipient",
     "RemoteProtocolError",
     "Reply",
@@ -57,8 +72,12 @@ __all__ = [
     "Server",
     "ServerConnection",
     "ServerSettings",
+    "ServerTls",
     "Session",
     "TcpEndpoint",
+    "TlsError",
+    "TlsFacts",
+    "TlsSettings",
     "Transaction",
     "TransientError",
     "UnixEndpoint",

@@ -61,6 +61,16 @@ protocol lmtp {{
   lmtp_save_to_detail_mailbox = no
 }}
 """
+_QUOTA: Final = """\
+protocol lmtp {
+  mail_plugins = quota
+}
+plugin {
+  quota = maildir:
+}
+"""
+_NOTHING_ALLOWED: Final = "userdb_quota_rule=*:bytes=1"
+"""Dovecot takes zero for no limit."""
 
 
 class Dovecot(Peer):
@@ -71,17 +81,27 @@ class Dovecot(Peer):
         folder: An empty folder other users may pass through.
         maildir: The root of the Maildirs: domain, then local part.
         users: Everybody who has a mailbox.
+        over_quota: Those of them whose mailbox takes no message: the failure comes after the content.
         lmtp_processes: How many LMTP processes wait for clients.
     """
 
-    def __init__(self, folder: Path, maildir: Path, users: Sequence[str], *, lmtp_processes: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        maildir: Path,
+        users: Sequence[str],
+        *,
+        over_quota: Sequence[str] = (),
+        lmtp_processes: int = 0,
+    ) -> None:
         self.lmtp_socket = folder / "lmtp"
         self.log_file = folder / "dovecot.log"
         self._port = free_port()
         self._config = folder / "dovecot.conf"
         self._output = folder / "output"
         self._daemon: Daemon | None = None
-        (folder / "users").write_text("".join(f"{user}::::::\n" for user in users))
+        rules = dict.fromkeys(over_quota, _NOTHING_ALLOWED)
+        (folder / "users").write_text("".join(f"{user}:::::::{rules.get(user, '')}\n" for user in users))
         self._config.write_text(
             _CONFIG.format(
                 folder=folder,
@@ -91,6 +111,7 @@ class Dovecot(Peer):
                 port=self._port,
                 lmtp_processes=lmtp_processes,
             )
+            + (_QUOTA if over_quota else "")
         )
 
     @property

@@ -9,10 +9,12 @@ it waited for.
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -49,6 +51,36 @@ def until(condition: Callable[[], T], what: str, *, seconds: float = DEADLINE_SE
             raise NeverHappenedError(f"waited {seconds:.0f} s for {what}")
         time.sleep(POLL_SECONDS)
     return value
+
+
+def make_place() -> Path:
+    """
+    Make a folder other users may pass through, with a path short enough for Unix sockets (107 octets).
+    """
+    folder = Path(tempfile.mkdtemp(prefix="lmtp-"))
+    folder.chmod(0o755)
+    return folder
+
+
+def give(folder: Path, user: str) -> None:
+    """
+    Let this user own a folder, if root made it; anybody else runs programs as himself.
+    """
+    if os.geteuid() == 0:
+        shutil.chown(folder, user)
+
+
+def as_user(user: str, command: Sequence[str]) -> list[str]:
+    """
+    Return the command as root runs it to be this user, or as it is for anybody else.
+
+    A program that changes its user itself is no longer told when we are killed: the kernel forgets it then.
+    """
+    if os.geteuid() != 0:
+        return list(command)
+    assert _SETPRIV is not None, "setpriv is not installed"
+    groups = [f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups"]
+    return [*_TIED_TO_US, *groups, *command]
 
 
 def free_port() -> int:

@@ -19,7 +19,13 @@ PEERS: Final = Path(os.environ.get("LMTP_PEERS_DIR", ROOT / ".peers"))
 SEARCH_PATH: Final = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 """A normal user's PATH lacks the folders of daemons."""
 
-UNPACKED: Final[Mapping[str, Path]] = {"exim4": PEERS / "exim/usr/sbin/exim4"}
+UNPACKED: Final[Mapping[str, Path]] = {
+    "aiosmtpd": PEERS / "aiosmtpd/bin/python",
+    "cyrus": PEERS / "cyrus/usr/lib/cyrus/bin/master",
+    "exim4": PEERS / "exim/usr/sbin/exim4",
+    "nodemailer": PEERS / "nodemailer/node_modules/smtp-server",
+}
+"""Where they are: a Python that has the package, a program, or a package for Node."""
 NEED_ROOT: Final = frozenset({"postfix", "dovecot", "exim4"})
 """They change to users of their own."""
 
@@ -63,4 +69,11 @@ def _why_not_strace(path: str) -> str:
     return "" if tried.returncode == 0 else "strace may not trace here"
 
 
-CHECKS: Final[Mapping[str, Callable[[str], str]]] = {"strace": _why_not_strace}
+def _why_not_nodemailer(_: str) -> str:
+    """
+    Its package is there, but what runs it may not be.
+    """
+    return why_missing("node")
+
+
+CHECKS: Final[Mapping[str, Callable[[str], str]]] = {"nodemailer": _why_not_nodemailer, "strace": _why_not_strace}

@@ -107,6 +107,7 @@ class TestKillUnderLoad:
     RFC 2033 §4.2 and RFC 1047: a reply that was sent is a promise; one that was not is the client's to repeat.
     """
 
+    @pytest.mark.guards("LMTP-4.2-7", "DUP-6", "MD-4")
     def test_loses_nothing_and_shows_nothing_partial(self, agent):
         with Load(agent) as load:
             for kill in range(KILLS):
@@ -131,6 +132,7 @@ class TestStopUnderLoad:
     RFC 5321 §3.8: no new sessions, running transactions come to their end.
     """
 
+    @pytest.mark.guards("SD-1", "SD-4")
     def test_ends_with_status_0_each_time_and_leaves_nothing_half_done(self, agent):
         with Load(agent) as load:
             for _ in range(3):

@@ -71,6 +71,7 @@ DELIVERED = ["250", "250", "354", "250"]
 
 @pytest.mark.slow
 class TestManySessions:
+    @pytest.mark.guards("ST-11")
     async def test_two_hundred_deliver_at_once(self, start_agent):
         agent = start_agent(*USERS)
         with contextlib.ExitStack() as stack:

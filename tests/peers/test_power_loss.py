@@ -47,6 +47,7 @@ class TestPowerLoss:
     RFC 2033 §4.2: a 250 means stable storage, on a disk that keeps only what was synced.
     """
 
+    @pytest.mark.guards("LMTP-4.2-7", "MD-4", "MD-10", "T62")
     def test_every_promise_would_survive_at_every_moment(self, place, start_agent):
         recording = place / "trace"
         tracer = [path_of("strace"), *OPTIONS, "-e", f"trace={CALLS}", "-o", str(recording)]

@@ -64,6 +64,7 @@ def with_crlf(octets: bytes) -> bytes:
     return re.sub(rb"(?<!\r)\n", b"\r\n", octets)
 
 
+@pytest.mark.guards("LMTP-4.2-5", "MD-1", "MD-3")
 class TestContract(StoreSuite[StagedFile]):
     """
     What every store must do.
@@ -92,6 +93,7 @@ class TestNames:
     A name is unique, and says the size a reader will find (T64).
     """
 
+    @pytest.mark.guards("MD-2", "MD-3", "MD-6", "MD-9")
     def test_has_time_process_counter_random_host_and_sizes(self, tmp_path):
         [outcome] = deliver(maildir(tmp_path), copy_for(ANN))
 
@@ -99,11 +101,13 @@ class TestNames:
         assert ("1700000000", "250000", str(os.getpid()), "0") == match.groups()[:4]
         assert ("mx.example.org", str(len(LF_MESSAGE)), str(len(HEAD + MESSAGE))) == match.groups()[5:]
 
+    @pytest.mark.guards("MD-2", "MD-3")
     def test_counter_tells_messages_of_one_moment_apart(self, tmp_path):
         outcomes = deliver(maildir(tmp_path), *[copy_for(ANN)] * 3)
 
         assert ["0", "1", "2"] == [NAME.fullmatch(Path(outcome.where).name)[4] for outcome in outcomes]
 
+    @pytest.mark.guards("MD-2")
     @pytest.mark.parametrize(
         ("host", "written"),
         [("a/b:c,d", r"a\057b\072c\054d"), ("", "localhost"), ("x" * 300, "x" * 64), ("é", r"\303\251")],
@@ -114,7 +118,7 @@ class TestNames:
 
         assert written == NAME.fullmatch(Path(outcome.where).name)[6]
 
-    @pytest.mark.guards("T64")
+    @pytest.mark.guards("T64", "MD-6")
     @pytest.mark.parametrize(
         "octets",
         [b"", b"a\r\nb\r\n", b"bare\nlf\r\n", b"bare\rcr\r\n", b"two\r\r\ncrs\r\n", b"\r", b"a\r\r\r\n\n"],
@@ -142,6 +146,7 @@ class TestLines:
         assert whole.convert(b"".join(pieces)) + whole.finish() == stored
         assert (len(stored), len(with_crlf(stored))) == (lines.size_bytes, lines.crlf_size_bytes)
 
+    @pytest.mark.guards("MD-7")
     @given(st.lists(st.sampled_from([b"\r", b"\r\n", b"a", b"xyz"]), max_size=20).map(b"".join))
     def test_readers_get_back_what_was_sent(self, octets):
         lines = UnixLines()
@@ -153,10 +158,35 @@ class TestLines:
 
         assert 9_998 == len(lines.convert(b"\r" * 10_000))
 
+    @pytest.mark.guards("MD-8")
     def test_from_lines_are_neither_added_nor_quoted(self, tmp_path):
         [outcome] = deliver(maildir(tmp_path), copy_for(ANN, b"\r\nFrom me\r\n>From you\r\n", b"A: b\r\n"))
 
         assert b"A: b\n\nFrom me\n>From you\n" == Path(outcome.where).read_bytes()
+
+
+class TestFiles:
+    """
+    What readers see is finished, and belongs to one recipient.
+    """
+
+    @pytest.mark.guards("MD-1", "MD-10")
+    def test_is_complete_before_it_is_seen_and_not_touched_again(self, tmp_path):
+        store = maildir(tmp_path)
+        staged = store.stage(copy_for(ANN))
+        [file] = files_in(tmp_path, "tmp")
+        before = file.stat()
+        [outcome] = store.commit([staged])
+        after = Path(outcome.where).stat()
+
+        assert "new" == Path(outcome.where).parent.name
+        assert (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
+
+    @pytest.mark.guards("MD-12")
+    def test_is_no_link_to_another_recipients(self, tmp_path):
+        outcomes = deliver(maildir(tmp_path), copy_for(ANN), copy_for(ANN), copy_for(BEN))
+
+        assert [1, 1, 1] == [Path(outcome.where).stat().st_nlink for outcome in outcomes]
 
 
 class TestFolders:
@@ -170,6 +200,7 @@ class TestFolders:
         yield
         os.umask(before)
 
+    @pytest.mark.guards("MD-11")
     @pytest.mark.parametrize(("file_mode", "folder_mode"), [(0o600, 0o700), (0o660, 0o2770)])
     def test_modes_are_as_asked_whatever_the_umask(self, tmp_path, umask, file_mode, folder_mode):
         place = tmp_path / "var" / "mail"
@@ -179,6 +210,15 @@ class TestFolders:
         made = [place.parent, place, *(path for path in place.rglob("*") if path.is_dir())]
         assert 7 == len(made)
         assert {folder_mode} == {stat.S_IMODE(path.stat().st_mode) for path in made}
+
+    @pytest.mark.guards("MD-11")
+    def test_modes_are_the_owner_s_alone_unless_asked(self, tmp_path, umask):
+        [outcome] = deliver(maildir(tmp_path / "mail"), copy_for(ANN))
+
+        assert 0o600 == stat.S_IMODE(Path(outcome.where).stat().st_mode)
+        assert {0o700} == {
+            stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "mail").rglob("*") if path.is_dir()
+        }
 
     def test_maildir_is_complete(self, tmp_path):
         deliver(maildir(tmp_path), copy_for(ANN))
@@ -202,6 +242,7 @@ class TestFolders:
         assert [Deferred] == [type(outcome) for outcome in store.commit([staged])]
         assert [Delivered] == [type(outcome) for outcome in deliver(store, copy_for(ANN))]
 
+    @pytest.mark.guards("MD-11")
     @pytest.mark.parametrize("link", ["example.org", "example.org/ann", "example.org/ann/tmp"])
     def test_symbolic_link_below_the_root_is_refused(self, tmp_path, link):
         elsewhere = tmp_path / "elsewhere"
@@ -268,6 +309,7 @@ class TestErrors:
         with pytest.raises(PermanentError):
             maildir(tmp_path).stage(copy_for(Mailbox("a" * 300, "example.org")))
 
+    @pytest.mark.guards("MD-5", "T47")
     @pytest.mark.parametrize(
         ("number", "status"),
         [(errno.ENOSPC, "4.3.1"), (errno.EDQUOT, "4.2.2"), (errno.EIO, "4.3.0"), (errno.EROFS, "4.2.0")],
@@ -283,6 +325,7 @@ class TestErrors:
         assert [status] == [outcome.status for outcome in store.commit([staged])]
         assert [] == files_in(tmp_path, "tmp")
 
+    @pytest.mark.guards("MD-4")
     def test_short_writes_are_completed(self, tmp_path, monkeypatch):
         write = os.write
         monkeypatch.setattr(os, "write", lambda descriptor, octets: write(descriptor, octets[:7]))
@@ -319,6 +362,7 @@ class TestErrors:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
+    @pytest.mark.guards("LMTP-4.2-7", "MD-4", "MD-5")
     @pytest.mark.parametrize("call", ["open", "write", "fsync", "close", "rename", "mkdir", "chmod"])
     def test_failure_of_any_one_system_call_leaves_whole_messages_and_nothing_else(self, tmp_path, monkeypatch, call):
         failures = 0

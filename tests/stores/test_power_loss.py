@@ -191,7 +191,7 @@ class TestMaildir:
     RFC 2033 §4.2: what was answered 250 is there, whatever happens; T62: the folders too.
     """
 
-    @pytest.mark.guards("T62")
+    @pytest.mark.guards("T62", "LMTP-4.2-7", "MD-4")
     @pytest.mark.parametrize(
         "groups",
         [[(ANN,)], [(ANN, BEN)], [(ANN, ANN, BEN)], [(ANN,), (ANN,), (BEN,), (ANN, BEN)]],
@@ -204,6 +204,7 @@ class TestMaildir:
 
         assert sum(map(len, groups)) == len(disk.delivered)
 
+    @pytest.mark.guards("MD-4")
     def test_folders_that_another_process_made_and_did_not_fsync_are_made_sure(self, disk, make_store, tmp_path):
         root = tmp_path / "mail"
         deliver(disk, make_store(root), BEN)
@@ -219,6 +220,7 @@ class TestMaildir:
 
         deliver(disk, make_store(tmp_path / "var" / "mail"), ANN)
 
+    @pytest.mark.guards("MD-4")
     def test_files_are_fsynced_before_any_is_renamed(self, disk, make_store, tmp_path):
         store = make_store(tmp_path / "mail")
         deliver(disk, store, ANN, BEN)

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// An LMTP server made of nodemailer's smtp-server as it comes, with handlers that deliver into Maildirs.
+// Run by libraries.py: node nodemailer_server.cjs FOLDER-OF-THE-PACKAGE SETTINGS-AS-JSON.
+"use strict";
+
+const fs = require("node:fs");
+const path = require("node:path");
+
+const { SMTPServer } = require(process.argv[2]);
+const { socket, maildir, users, over_quota: overQuota } = JSON.parse(process.argv[3]);
+let delivered = 0;
+
+// Domains compare without case (RFC 5321 §2.4).
+function known(address) {
+  const at = address.lastIndexOf("@");
+  return address.slice(0, at) + address.slice(at).toLowerCase();
+}
+
+function refusal(responseCode, text) {
+  return Object.assign(new Error(text), { responseCode });
+}
+
+function deliver(address, content) {
+  const [localPart, domain] = address.split("@");
+  const folder = path.join(maildir, domain, localPart);
+  for (const name of ["tmp", "new", "cur"]) fs.mkdirSync(path.join(folder, name), { recursive: true });
+  const name = `${process.pid}_${++delivered}`;
+  fs.writeFileSync(path.join(folder, "tmp", name), content);
+  fs.renameSync(path.join(folder, "tmp", name), path.join(folder, "new", name));
+}
+
+function outcome(recipient, content) {
+  const address = known(recipient.address);
+  if (overQuota.includes(address)) return refusal(552, "over quota");
+  deliver(address, content);
+  return "OK";
+}
+
+const server = new SMTPServer({
+  lmtp: true,
+  authOptional: true,
+  logger: true,
+  onRcptTo({ address }, session, callback) {
+    callback(users.includes(known(address)) ? null : refusal(550, "no such user"));
+  },
+  onData(stream, session, callback) {
+    const chunks = [];
+    stream.on("data", (chunk) => chunks.push(chunk));
+    stream.on("end", () => {
+      const content = Buffer.concat(chunks);
+      callback(null, session.envelope.rcptTo.map((recipient) => outcome(recipient, content)));
+    });
+  },
+});
+// Clients that leave without a word are errors to it, and an error nobody hears of ends the process.
+server.on("error", (error) => console.error(`${error}`));
+server.listen(socket);
