@@ -69,7 +69,7 @@ LINES = {
     b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 24\r\n": ("192.0.2.1:56324", "198.51.100.7:24"),
     b"PROXY TCP4 0.0.0.0 255.255.255.255 0 65535\r\n": ("0.0.0.0:0", "255.255.255.255:65535"),
     b"PROXY TCP6 2001:DB8::1 ::1 1024 24\r\n": ("[2001:db8::1]:1024", "[::1]:24"),
-    b"PROXY TCP6 ::ffff:192.0.2.1 :: 1 2\r\n": ("[::ffff:c000:201]:1", "[::]:2"),
+    b"PROXY TCP6 ::ffff:192.0.2.1 :: 1 2\r\n": (f"[{IPv6Address('::ffff:192.0.2.1')}]:1", "[::]:2"),
     b"PROXY UNKNOWN\r\n": (None, None),
     b"PROXY UNKNOWN ffff::1 ::1 65535 65535\r\n": (None, None),
     b"PROXY UNKNOWN \0 whatever\xff\r\n": (None, None),
