@@ -43,7 +43,7 @@ class TestLines:
         assert (b"\r\n", True) == intake.take(bytearray(b"\r\n.\r\n"))
         assert 5 == envelope.size_bytes
         assert intake.refusal is None
-        assert intake.is_last, "there is but one piece"
+        assert (True, 0) == (intake.is_last, intake.chunk_bytes), "there is but one piece, and no chunk"
 
     def test_that_are_too_many_are_not_wanted(self):
         intake, envelope = make_intake()
