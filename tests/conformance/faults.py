@@ -130,7 +130,6 @@ class NoRecipientsIs554(Conversation):
     "LMTP-4.2-5b",
     "LMTP-4.2-8",
     "LMTP-4.2-8b",
-    "LMTP-4.2-9b",
     "LMTP-4.3-1",
     "LMTP-4.3-1b",
     "LMTP-4.3-1c",
@@ -193,6 +192,17 @@ class TransactionOutlivesItsReplies(Conversation):
         kept = self.sender, self.recipients
         super().deliver(content)
         self.sender, self.recipients = kept
+
+
+@caught_by("LMTP-4.2-9b")
+class RecipientsOutliveTheirTransaction(Conversation):
+    kept = ()
+
+    def deliver(self, content):
+        self.recipients[:0] = self.kept
+        kept = self.recipients
+        super().deliver(content)
+        self.kept = kept
 
 
 @caught_by("LMTP-4.2-7b")
@@ -363,7 +373,7 @@ class RefusesBounces(Conversation):
         return super().is_path(path, has_utf8)
 
 
-@caught_by("AD-4")
+@caught_by("AD-4", "AD-4b")
 class QuotesMakeADifference(Conversation):
     def take(self, path):
         if path.startswith(b'<"ann"'):
@@ -372,7 +382,16 @@ class QuotesMakeADifference(Conversation):
             super().take(path)
 
 
-@caught_by("AD-5")
+@caught_by("AD-4b")
+class BackslashesMakeADifference(Conversation):
+    def take(self, path):
+        if b"\\" in path:
+            self.reply(550, "5.1.1", "Nobody here")
+        else:
+            super().take(path)
+
+
+@caught_by("AD-5", "AD-5g")
 class EmptyQuotedStringIsFatal(Conversation):
     def take(self, path):
         if b'""' in path:
@@ -386,7 +405,7 @@ class BracketEndsThePath(Conversation):
         await super().rcpt(rest[: rest.index(b">") + 1] if b'a>b"' in rest else rest)
 
 
-@caught_by("AD-9", "PL-6")
+@caught_by("AD-9")
 class TakesAnEmptyForwardPath(Conversation):
     def take(self, path):
         super().take(b"<postmaster>" if path == b"<>" else path)
@@ -582,6 +601,13 @@ class NamesOtherRecipients(Conversation):
 # Limits
 
 
+@caught_by("SZ-9", "SZ-9c")
+class LongLinesAreCut(Conversation):
+    async def obey(self, line):
+        for start in range(0, max(len(line), 1), 4096):
+            await super().obey(line[start : start + 4096])
+
+
 @caught_by("SZ-4", "DS-5b")
 class ShortLines(Conversation):
     longest_line = 500
@@ -629,7 +655,7 @@ class SizeEndsTheContent(Conversation):
 # Extensions
 
 
-@caught_by("PL-8", "SD-5")
+@caught_by("PL-8", "PL-6", "SD-5")
 class FailingCommandEmptiesTheBuffer(Conversation):
     def reply(self, code, status, *lines):
         super().reply(code, status, *lines)
@@ -732,6 +758,12 @@ class AuthInATransaction(Conversation):
         kept, self.sender = self.sender, None
         await super().auth(rest)
         self.sender = kept
+
+
+@caught_by("AU-6b", "AU-6")
+class GuessesAtBase64(Conversation):
+    def log_in(self, response):
+        super().log_in(b"AGEAYg==" if response.startswith(b"not=") else response)
 
 
 @caught_by("AU-5")

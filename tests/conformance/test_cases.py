@@ -120,6 +120,62 @@ class LeavesNoTrace(Conversation):
         return content
 
 
+class RefusesArgumentsOfNoop(Conversation):
+    async def noop(self, rest):
+        if rest:
+            self.reply(501, "5.5.4", "NOOP alone")
+        else:
+            await super().noop(rest)
+
+
+class DropsLongLines(Conversation):
+    async def obey(self, line):
+        if len(line) > self.longest_line:
+            self.is_over = True
+        else:
+            await super().obey(line)
+
+
+class TakesMailForAnybody(Conversation):
+    async def vrfy(self, rest):
+        self.reply(250, "2.1.5", "Certainly")
+
+    def take(self, path):
+        self.accept(path)
+
+
+class ComparesOctets(Conversation):
+    def take(self, path):
+        if path.startswith(b'<"'):
+            self.reply(550, "5.1.1", "Nobody here")
+        else:
+            super().take(path)
+
+
+class DefersQuotes(Conversation):
+    def take(self, path):
+        if path.startswith(b'<"'):
+            self.reply(450, "4.2.1", "Try again")
+        else:
+            super().take(path)
+
+
+class IgnoresTheRestOfALine(Conversation):
+    async def mail(self, rest):
+        await super().mail(rest.partition(b"\n")[0])
+
+
+class WantsTlsForPlain(Conversation):
+    async def auth(self, rest):
+        self.reply(538, "5.7.11", "STARTTLS first")
+
+
+class AnswersTheContentOnce(Conversation):
+    def deliver(self, content):
+        self.recipients = self.recipients[:1]
+        super().deliver(content)
+
+
 class Babbles(Conversation):
     async def quit(self, rest):
         for _ in range(2100):
@@ -149,6 +205,17 @@ class TestCase:
             (ClosesAtInjection, "TL-5", PASSED),
             (LeavesNoTrace, "TR-2", INCONCLUSIVE),
             (Babbles, "RP-1", FAILED),
+            (RefusesArgumentsOfNoop, "SZ-4", INCONCLUSIVE),
+            (DropsLongLines, "SZ-9", PASSED),
+            (DropsLongLines, "SZ-9b", FAILED),
+            (TakesMailForAnybody, "ST-5", SKIPPED),
+            (ComparesOctets, "AD-4", FAILED),
+            (ComparesOctets, "AD-4b", PASSED),
+            (DefersQuotes, "AD-4b", INCONCLUSIVE),
+            (IgnoresTheRestOfALine, "T34", PASSED),
+            (WantsTlsForPlain, "AU-2b", INCONCLUSIVE),
+            (WantsTlsForPlain, "AU-6b", INCONCLUSIVE),
+            (AnswersTheContentOnce, "LMTP-4.2-9b", INCONCLUSIVE),
         ],
     )
     async def test_ends_as_it_should(self, bench, kind, case_id, outcome):

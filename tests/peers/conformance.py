@@ -50,9 +50,14 @@ class Checked:
         return [case for case in self.cases if case["level"] == level and case["outcome"] == "failed"]
 
 
-def check(name: str, server: Server) -> Checked:
+def check(name: str, server: Server, *, timeout_seconds: float = 10) -> Checked:
     """
     Start a server and put the tester before it.
+
+    Args:
+        name: The server's name.
+        server: What to start.
+        timeout_seconds: How long it may take for a reply.
     """
     endpoint = f"unix:{server.endpoint}" if isinstance(server.endpoint, Path) else f"127.0.0.1:{server.endpoint}"
     options = [option for user in USERS for option in ("--user", user)]
@@ -62,7 +67,8 @@ def check(name: str, server: Server) -> Checked:
         if server.maildir:
             server.maildir.mkdir(mode=0o777, exist_ok=True)  # some make it with the first message
             options += ["--maildir", str(server.maildir)]
-        command = [sys.executable, "-m", "lmtp", "check", "--json", *options, endpoint]
+        command = [sys.executable, "-m", "lmtp", "check", "--json", "--timeout", str(timeout_seconds)]
+        command += [*options, endpoint]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"lmtp check ended with {done.returncode} against {name}: {done.stderr[-2000:]}")
@@ -111,12 +117,17 @@ def page(all_checked: Sequence[Checked]) -> str:
 What `lmtp check` finds out about the servers there are, each as its package or its documentation has it.
 There are two recipients who get mail and, where a server knows any, one refused at RCPT and one after the content.
 aiosmtpd and nodemailer are libraries: a small handler delivers behind them, and is not asked for trace fields.
+nodemailer's is told to offer ENHANCEDSTATUSCODES, which it hides otherwise.
+smtp-sink is a program of Postfix for tests, and nobody's mail server.
 A case is not run when the server does not offer what it is about, or knows no such recipient.
 `make conformance` does it again.
 
 {table(all_checked)}
 
 A failed MUST is a departure from the letter of a standard; whether it matters depends on the client.
+RFC 2033 is built on the SMTP of its day; the letter here is that of today's, RFC 5321.
+Each of them was seen by hand too, over a bare socket and without the tester.
+The sessions say what should have come; a test has them again, and finds no more and no fewer than the tester does.
 {sections}"""
 
 
@@ -126,7 +137,8 @@ def _section(checked: Checked) -> str:
         f"| `{case['id']}` | {case['clause']} | {_cell(case['sentence'])} | {_cell(case['reason'])} |"
         for case in checked.failed("MUST")
     ]
-    return "\n".join([f"\n## {checked.name}\n", *head, *rows, ""])
+    sessions = f"The sessions are in [{checked.name}.txt](../../tests/peers/evidence/{checked.name}.txt).\n"
+    return "\n".join([f"\n## {checked.name}\n", sessions, *head, *rows, ""])
 
 
 def _cell(text: str) -> str:

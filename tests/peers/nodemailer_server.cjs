@@ -10,10 +10,12 @@ const { SMTPServer } = require(process.argv[2]);
 const { socket, maildir, users, over_quota: overQuota } = JSON.parse(process.argv[3]);
 let delivered = 0;
 
-// Domains compare without case (RFC 5321 §2.4).
+// The library hands on addresses as they were written: quotes and needless backslashes are no part of a local part
+// (RFC 5321 §4.1.2), and domains compare without case (§2.4).
 function known(address) {
   const at = address.lastIndexOf("@");
-  return address.slice(0, at) + address.slice(at).toLowerCase();
+  const localPart = address.slice(0, at).replace(/^"(.*)"$/, (_, quoted) => quoted.replace(/\\(.)/g, "$1"));
+  return localPart + address.slice(at).toLowerCase();
 }
 
 function refusal(responseCode, text) {
@@ -38,6 +40,7 @@ function outcome(recipient, content) {
 
 const server = new SMTPServer({
   lmtp: true,
+  hideENHANCEDSTATUSCODES: false, // there, as RFC 2033 §5 asks, but hidden unless told otherwise
   authOptional: true,
   logger: true,
   onRcptTo({ address }, session, callback) {

@@ -18,6 +18,16 @@ _PLAIN: Final = (offers_word("AUTH", "PLAIN"), nobody_logged_in)
 _WRONG: Final = base64.b64encode(b"\0lmtp-check\0wrong").decode("ascii")
 
 
+async def _expect_of_plain(session: Session, line: str, code: str) -> None:
+    """
+    Expect a code, unless PLAIN is offered and then refused as too weak for this connection: that comes first.
+    """
+    reply = await session.say(line)
+    if reply.matches("534", "538"):
+        raise PreconditionError(f"the server wants TLS or another mechanism first: {reply}")
+    session.check_code(reply, code)
+
+
 async def _log_in(session: Session) -> None:
     await session.open()
     await session.given(f"LHLO {CLIENT_NAME}", "250")
@@ -62,7 +72,7 @@ async def auth_in_a_transaction_is_503(session: Session) -> None:
     """
     await session.greet()
     await session.mail()
-    await session.expect(f"AUTH PLAIN {_WRONG}", "503")
+    await _expect_of_plain(session, f"AUTH PLAIN {_WRONG}", "503")
 
 
 @GROUP.case("AU-2c", SHOULD, "RFC 4954 §4", *_PLAIN)
@@ -71,7 +81,7 @@ async def auth_before_lhlo_is_503(session: Session) -> None:
     AUTH before LHLO is answered 503.
     """
     await session.open()
-    await session.expect(f"AUTH PLAIN {_WRONG}", "503")
+    await _expect_of_plain(session, f"AUTH PLAIN {_WRONG}", "503")
 
 
 @GROUP.case("AU-3", SHOULD, "RFC 4954 §4", _OFFERED, nobody_logged_in)
@@ -120,7 +130,7 @@ async def bad_base64_in_the_initial_response_is_501(session: Session) -> None:
     An initial response that is no base64 is answered 501.
     """
     await session.greet()
-    await session.expect("AUTH PLAIN not=base64!", "501")
+    await _expect_of_plain(session, "AUTH PLAIN not=base64!", "501")
 
 
 @GROUP.case("AU-10", SHOULD, "RFC 4954 §6", *_PLAIN)

@@ -67,7 +67,7 @@ async def end_may_come_in_pieces(session: Session) -> None:
     await session.check_count(b"\n", 1)
 
 
-@GROUP.case("TX-5", MUST, "RFC 5321 §4.1.1.4", users(2), delivers)
+@GROUP.case("TX-5", MUST, "RFC 2033 §4.2", users(2), delivers)
 async def empty_content_gets_its_replies(session: Session) -> None:
     """
     An empty content gets a reply for each recipient.

@@ -185,9 +185,13 @@ async def second_transaction_has_its_own_recipients(session: Session) -> None:
     A transaction for one recipient after one for two gets one reply.
     """
     await session.content(*session.users[:2])
-    await session.send(session.message() + DOT)
-    await session.read()
-    await session.read()
+    # A refusal is what shows that there are no more replies to the content.
+    await session.send(session.message() + DOT + b"WIBBLE\r\n")
+    replies = [await session.read()]
+    while replies[-1].is_positive:
+        replies.append(await session.read())
+    if len(replies) != 3:
+        raise session.other_case("LMTP-4.2-3b", "; ".join(map(str, replies)))
     await session.mail()
     await session.recipients(session.users[1])
     await session.given("DATA", "354")

@@ -17,10 +17,10 @@ _OF_MAIL: Final = (
     ("DS-1", MUST, "RFC 3461 §4.3", "RET=FULL", "2yz"),
     ("DS-1b", MUST, "RFC 3461 §4.3", "ret=hdrs", "2yz"),
     ("DS-1c", MUST, "RFC 3461 §4.4", "ENVID=QQ314159+2B1", "2yz"),
-    ("DS-3", MUST, "RFC 3461 §4.3", "RET=WIBBLE", "5yz"),
-    ("DS-3b", MUST, "RFC 3461 §4.3", "RET=FULL RET=FULL", "5yz"),
-    ("DS-3c", MUST, "RFC 3461 §4.4", "ENVID=one ENVID=two", "5yz"),
-    ("DS-3d", MUST, "RFC 3461 §4.4", "ENVID=a+GG", "5yz"),
+    ("DS-3", MUST, "RFC 3461 §5.1", "RET=WIBBLE", "5yz"),
+    ("DS-3b", MUST, "RFC 3461 §4.5, §5.1", "RET=FULL RET=FULL", "5yz"),
+    ("DS-3c", MUST, "RFC 3461 §4.5, §5.1", "ENVID=one ENVID=two", "5yz"),
+    ("DS-3d", MUST, "RFC 3461 §5.1", "ENVID=a+GG", "5yz"),
     ("DS-2", QUALITY, "RFC 3461 §4", "ENVID=a+2b", "5yz"),
     ("DS-5", MUST, "RFC 3461 §5.4", f"ENVID={'e' * 100} RET=HDRS", "2yz"),
 )
@@ -28,9 +28,9 @@ _OF_RCPT: Final = (
     ("DS-4", MUST, "RFC 3461 §4.1", "NOTIFY=SUCCESS,FAILURE,DELAY", "2yz"),
     ("DS-4b", MUST, "RFC 3461 §4.1", "notify=never", "2yz"),
     ("DS-4c", MUST, "RFC 3461 §4.2", "ORCPT=rfc822;Bob+20Old@client.example", "2yz"),
-    ("DS-3e", SHOULD, "RFC 3461 §4.1", "NOTIFY=NEVER,FAILURE", "5yz"),
-    ("DS-3f", SHOULD, "RFC 3461 §4.1", "NOTIFY=WIBBLE", "5yz"),
-    ("DS-3g", SHOULD, "RFC 3461 §4.2", "ORCPT=nobody", "5yz"),
+    ("DS-3e", SHOULD, "RFC 3461 §5.1", "NOTIFY=NEVER,FAILURE", "5yz"),
+    ("DS-3f", SHOULD, "RFC 3461 §5.1", "NOTIFY=WIBBLE", "5yz"),
+    ("DS-3g", SHOULD, "RFC 3461 §5.1", "ORCPT=nobody", "5yz"),
     ("DS-5b", MUST, "RFC 3461 §5.4", f"NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;{'o' * 493}", "2yz"),
 )
 

@@ -66,8 +66,8 @@ async def extensions_have_the_form_of_extensions(session: Session) -> None:
     Every further line of the answer to LHLO is a keyword, then its parameters, one space apart.
     """
     await session.open()
-    offers = Offers.read(await session.given(f"LHLO {CLIENT_NAME}", "250"))
-    session.check(not offers.strange_lines, "keywords and parameters", b" / ".join(offers.strange_lines))
+    reply = await session.given(f"LHLO {CLIENT_NAME}", "250")
+    session.check(not Offers.read(reply).strange_lines, "keywords and parameters", reply)
 
 
 @GROUP.case("LMTP-4.1-2", MUST, "RFC 2033 §4.1")
@@ -138,7 +138,7 @@ async def refused_ehlo_changes_nothing(session: Session) -> None:
     session.check(reply.code != "503", "anything but 503: the transaction is still open", reply)
 
 
-@GROUP.case("LMTP-4.1-6", MUST, "RFC 5321 §4.1.1.1")
+@GROUP.case("LMTP-4.1-6", SHOULD, "RFC 5321 §4.1.1.1")
 async def lhlo_needs_a_name(session: Session) -> None:
     """
     LHLO without a name is refused.

@@ -44,20 +44,24 @@ async def command_line_of_512_octets(session: Session) -> None:
     A command line of 512 octets is not too long.
     """
     await session.open()
+    reply = await session.say("NOOP x")
+    if reply.code != "250":
+        raise session.other_case("GR-6d", reply)
     await session.expect("NOOP " + "x" * 505, "250")
 
 
-@GROUP.case("SZ-9", MUST, "RFC 5321 §4.2")
+@GROUP.case("SZ-9", MUST, "RFC 5321 §2.3.8, §4.2")
 async def endless_line_gets_one_reply(session: Session) -> None:
     """
-    A line of 20,000 octets gets one reply, and its rest is not taken for commands.
+    A line of 20,000 octets gets one reply at most: its rest is not taken for commands.
     """
     await session.open()
     await session.send(b"NOOP " + b"x" * 20_000 + b"\r\n")
     replies = await session.replies_until_quit()
     if any(reply.code == "421" for reply in replies):
         return
-    session.check(len(replies) == 1, "one reply, then 221 for QUIT", "; ".join(map(str, replies)))
+    # Closing without a word may be defence (RFC 5321 §7.8), and is SZ-9b's and SZ-9c's to tell.
+    session.check(len(replies) <= 1, "one reply, then 221 for QUIT", "; ".join(map(str, replies)))
 
 
 @GROUP.case("SZ-9b", SHOULD, "RFC 5321 §4.5.3.1.9")

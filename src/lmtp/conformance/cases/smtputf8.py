@@ -64,12 +64,12 @@ async def domain_may_be_utf8(session: Session) -> None:
     await _check_path(session, "user@bücher.example")
 
 
-@GROUP.case("U8-3c", MUST, "RFC 6531 §3.3", _OFFERED)
+@GROUP.case("U8-3c", MUST, "RFC 6531 §3.2, §3.3", _OFFERED)
 async def quoted_string_may_be_utf8(session: Session) -> None:
     """
     A quoted local part in UTF-8 is no syntax error after SMTPUTF8.
     """
-    await _check_path(session, '"jörg müller"@client.example')
+    await _check_path(session, '"jörg"@client.example')
 
 
 @GROUP.case("U8-3d", SHOULD, "RFC 6531 §3.3", _OFFERED)
@@ -82,7 +82,7 @@ async def malformed_utf8_is_refused(session: Session) -> None:
     await session.expect_reply("5yz")
 
 
-@GROUP.case("U8-7", MUST, "RFC 6531 §3.4", _OFFERED)
+@GROUP.case("U8-7", QUALITY, "RFC 6531 §3.4", _OFFERED)
 async def utf8_needs_the_parameter(session: Session) -> None:
     """
     A path in UTF-8 without SMTPUTF8 is refused.
@@ -123,7 +123,7 @@ async def vrfy_takes_the_parameter(session: Session) -> None:
     session.check(not reply.matches("501", "504", "555"), "anything but a syntax error", reply)
 
 
-@GROUP.case("U8-6", MUST, "RFC 5321 §4.1.1.11", offers_not("SMTPUTF8"))
+@GROUP.case("U8-6", QUALITY, "RFC 5321 §4.1.1.11", offers_not("SMTPUTF8"))
 async def what_is_not_offered_is_refused(session: Session) -> None:
     """
     MAIL with SMTPUTF8 is refused when it is not offered.

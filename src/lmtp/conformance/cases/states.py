@@ -134,10 +134,15 @@ async def unknown_command_changes_nothing(session: Session) -> None:
 @GROUP.case("ST-5", MUST, "RFC 5321 §3.5.3, §7.3")
 async def vrfy_confirms_nobody_unseen(session: Session) -> None:
     """
-    VRFY of a made-up address is not answered 250.
+    VRFY of a made-up address is not answered 250 where mail for it is refused.
     """
+    address = f"{session.token.decode()}@client.example"
     await session.greet()
-    reply = await session.say(f"VRFY {session.token.decode()}@client.example")
+    reply = await session.say(f"VRFY {address}")
+    if reply.code == "250":
+        await session.mail()
+        if not (await session.say(f"RCPT TO:<{address}>")).matches("5yz"):
+            raise session.out_of_scope("it may take mail for whoever is made up")
     session.check(reply.code != "250", "252, or a refusal: nobody lives there", reply)
 
 

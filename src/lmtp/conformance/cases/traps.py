@@ -133,12 +133,13 @@ async def bad_lines_end_no_session_silently(session: Session) -> None:
 @GROUP.case("T34", MUST, "RFC 5321 §2.3.8", users(1))
 async def bare_lf_smuggles_no_recipient(session: Session) -> None:
     """
-    A transaction whose lines end in bare LF is not obeyed.
+    MAIL and RCPT whose lines end in bare LF are not obeyed.
     """
     await session.greet()
-    await session.send(f"MAIL FROM:<>\nRCPT TO:<{session.users[0]}>\nDATA\n\r\n".encode())
-    reply = await session.read(is_421_news=False)
-    if reply.is_positive:
-        session.check(not (await session.read()).is_positive, "no second acceptance", "MAIL and RCPT were obeyed")
-    if reply.code == "421":
-        raise PreconditionError(f"the server ended the session: {reply}")
+    await session.send(f"MAIL FROM:<>\nRCPT TO:<{session.users[0]}>\n\r\n".encode())
+    replies = await session.replies_until_quit()
+    came = "; ".join(map(str, replies))
+    if any(reply.code == "421" for reply in replies):
+        raise PreconditionError(f"the server ended the session: {came}")
+    # One acceptance is lenient with what stands behind a path; two show that the lines were told apart.
+    session.check(sum(reply.is_positive for reply in replies) < 2, "one reply, then 221 for QUIT", came)
