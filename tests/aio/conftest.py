@@ -172,6 +172,14 @@ class EncryptedClient(Client):
                 self.flush()
                 await self._receive()
 
+    def hello(self):
+        """
+        Return the first message of the handshake, which `shake_hands` does not send again.
+        """
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self.tls.do_handshake()
+        return self._outgoing.read()
+
     def flush(self):
         self.writer.write(self._outgoing.read())
 
@@ -262,17 +270,17 @@ def start(tmp_path, recorder):
     async def start_server(handler, *, at=f"unix:{tmp_path}/lmtp.sock", tls=None, authenticator=None, **settings):
         clients = []
 
-        async def open_connection():
+        async def open_connection(source):
             kind, _, place = server.endpoints[0].removesuffix(",tls").rpartition(":")
             if kind == "unix":
                 return await asyncio.open_unix_connection(place)
-            return await asyncio.open_connection(kind, int(place))
+            return await asyncio.open_connection(kind, int(place), local_addr=source and (source, 0))
 
-        async def connect(*, greeted=True, issued=None):
+        async def connect(*, greeted=True, issued=None, source=None):
             """
             Connect, and shake hands where the endpoint begins with TLS; without a greeting, only connect.
             """
-            client = Client(*await open_connection())
+            client = Client(*await open_connection(source))
             clients.append(client)
             if greeted:
                 if at.endswith(",tls"):

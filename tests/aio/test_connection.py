@@ -12,7 +12,7 @@ import lmtp
 from lmtp.aio.connection import Connection
 from lmtp.aio.spool import Spool
 from lmtp.observe import events as observed
-from lmtp.protocol.events import ContentCompleted
+from lmtp.protocol.events import ClientGreeted, ContentCompleted
 from tests.aio.conftest import Inbox
 
 
@@ -309,6 +309,18 @@ class TestHandler:
             assert ["451", "451", "421"] == [line[:3] for line in (await client.read_to_end()).splitlines()]
         assert isinstance(recorder.of(observed.HandlerFailed)[0].error, AssertionError)
 
+    async def test_fault_of_our_own_outside_a_transaction_is_answered_too(self, start, recorder, monkeypatch):
+        def stumble(self, event):
+            raise AssertionError("cannot happen")
+
+        monkeypatch.setitem(Connection._REACTIONS, ClientGreeted, stumble)
+        async with start(Inbox()) as server:
+            client = await server.connect()
+            client.send("LHLO x")
+
+            assert (await client.read_to_end()).endswith("421 4.3.0 Internal error, closing\r\n")
+        assert "" == recorder.of(observed.HandlerFailed)[0].transaction_id
+
 
 class TestVerification:
     """
@@ -509,6 +521,33 @@ class TestFlow:
                 said += await client.reader.read(65536)
 
             assert said.endswith(b"\r\n")
+
+    async def test_connection_that_is_cut_while_nothing_is_read_from_it_is_forgotten(self, start, recorder):
+        """
+        What its client had pipelined behind a message that is still being delivered is obeyed no more.
+        """
+        started, may_go_on = asyncio.Event(), asyncio.Event()
+
+        class Slow(Inbox):
+            async def deliver(self, transaction):
+                started.set()
+                await may_go_on.wait()
+                await super().deliver(transaction)
+
+        async with start(inbox := Slow()) as server:
+            client = await server.connect()
+            await client.open_transaction("ann")
+            client.write(b"hello\r\n.\r\n" + b"NOOP\r\n" * 10_000)
+            await started.wait()
+            [connection] = server._connections
+            while not connection._is_reading_paused:
+                await asyncio.sleep(0)
+            connection.cut()
+            while not recorder.of(observed.SessionClosed):
+                await asyncio.sleep(0)
+            may_go_on.set()
+        assert [b"hello\r\n"] == inbox.contents
+        assert 1 == len(recorder.of(observed.RepliesLost))
 
     async def test_thousand_recipients_in_one_piece_are_all_answered(self, start):
         async with start(Inbox()) as server:

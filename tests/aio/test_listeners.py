@@ -10,7 +10,14 @@ import threading
 
 import pytest
 
-from lmtp.aio.listeners import TcpEndpoint, UnixEndpoint, open_unix_socket, parse_endpoint
+from lmtp.aio.listeners import (
+    TcpEndpoint,
+    UnixEndpoint,
+    open_unix_socket,
+    parse_endpoint,
+    remove_unix_socket,
+    socket_identity,
+)
 
 WRITTEN = {
     "127.0.0.1:2424": TcpEndpoint("127.0.0.1", 2424),
@@ -123,6 +130,19 @@ class TestUnixSocket:
 
         assert 1 == len(opened)
         assert [path] == list(tmp_path.iterdir())
+
+    def test_of_another_server_is_left_where_it_is(self, tmp_path):
+        endpoint = UnixEndpoint(str(tmp_path / "a.sock"))
+        open_unix_socket(endpoint).close()
+        device, inode = socket_identity(endpoint)
+        remove_unix_socket(endpoint, (device, inode + 1))
+
+        assert (device, inode) == socket_identity(endpoint)
+
+        remove_unix_socket(endpoint, (device, inode))
+        remove_unix_socket(endpoint, (device, inode))
+
+        assert [] == list(tmp_path.iterdir())
 
     def test_may_have_the_longest_path_there_is(self, tmp_path):
         folder = tmp_path / ("x" * (107 - len(str(tmp_path)) - 1 - 8))

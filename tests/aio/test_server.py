@@ -171,11 +171,34 @@ class TestEnd:
             client = await server.connect()
             client.writer.transport.pause_reading()
             client.writer.write(b"LHLO x\r\n" + b"HELP\r\n" * 50_000)
-            while not recorder.of(observed.SessionOpened):
+            [connection] = server._connections
+            while not connection._is_writing_paused:
                 await asyncio.sleep(0)
             await server.stop(0.01)
+            while server.connections:
+                await asyncio.sleep(0)
 
         assert 1 == len(recorder.of(observed.SessionClosed))
+
+    async def test_what_is_gone_can_be_cut(self, start, recorder):
+        """
+        Between the end of a connection and that of its delivery it is still counted.
+        """
+        handler = Waiting()
+        async with start(handler) as server:
+            client = await server.connect()
+            await client.open_transaction("ann")
+            client.send("hello", ".")
+            await handler.started.wait()
+            [connection] = server._connections
+            connection.cut()
+            while not recorder.of(observed.SessionClosed):
+                await asyncio.sleep(0)
+            connection.cut()
+
+            assert 1 == server.connections
+
+            handler.may_go_on.set()
 
     async def test_socket_is_gone_afterwards(self, start, tmp_path):
         async with start(Inbox()):
@@ -208,6 +231,16 @@ class TestEndpoints:
 
         assert greeting.startswith(b"220 ")
         assert f"unix:{tmp_path}/a.sock" == unix
+
+    async def test_that_can_not_be_opened_is_named(self, tmp_path):
+        with pytest.raises(OSError, match=r"can't listen at unix:.*/missing/a\.sock: No such file"):
+            async with lmtp.serve(Inbox(), f"unix:{tmp_path}/missing/a.sock"):
+                pass
+
+    async def test_that_begins_with_tls_needs_a_certificate(self):
+        with pytest.raises(ValueError, match=r"127\.0\.0\.1:0,tls begins with TLS, and there is no certificate"):
+            async with lmtp.serve(Inbox(), "127.0.0.1:0,tls"):
+                pass
 
     @pytest.mark.guards("LMTP-5-1")
     async def test_port_25_is_refused_with_the_reason(self):

@@ -4,6 +4,8 @@ How a connection comes under TLS, at its beginning or by STARTTLS, on real socke
 """
 
 import asyncio
+import socket
+import struct
 
 import pytest
 import trustme
@@ -41,17 +43,20 @@ class Anybody:
         return Authenticated("ann")
 
 
-class HangingTls:
+class SlowTls:
     """
-    A certificate that nobody has read yet.
+    A certificate that is being read until somebody says that it is there.
     """
 
-    def __init__(self):
+    def __init__(self, tls=None):
         self.asked = asyncio.Event()
+        self.is_there = asyncio.Event()
+        self._tls = tls
 
     async def fresh(self):
         self.asked.set()
-        await asyncio.Event().wait()
+        await self.is_there.wait()
+        return await self._tls.fresh()
 
 
 async def begin_tls(server, issued=None):
@@ -257,7 +262,7 @@ class TestBothWays:
         ]
         assert [b"hello\r\n"] == inbox.contents
 
-    @pytest.mark.parametrize("at", PLACES[:1])
+    @pytest.mark.parametrize("at", PLACES)
     async def test_shows_a_renewed_certificate_to_the_next_session(self, start, certificate, at):
         async with start(Inbox(), at=at, tls=await certificate.load()) as server:
             before = await connect(server, at)
@@ -269,6 +274,29 @@ class TestBothWays:
         assert [x509.load_pem_x509_certificate(each).serial_number for each in serials] == [
             int(serial_of(each), 16) for each in (before, after)
         ]
+
+    @pytest.mark.parametrize("at", PLACES)
+    @pytest.mark.parametrize("first", [1, 5, 100, 10_000])
+    async def test_takes_what_comes_while_the_certificate_is_being_read(self, start, certificate, at, first):
+        """
+        A client need not wait for anything before it says hello; it may take its time over the rest.
+        """
+        tls = SlowTls(await certificate.load())
+        async with start(Inbox(), at=at, tls=tls) as server:
+            raw = await arrive(server, at)
+            client = raw.start_tls()
+            hello = client.hello()
+            raw.write(hello[:first])
+            await tls.asked.wait()
+            await let_the_loop_read()
+            tls.is_there.set()
+            await let_the_loop_read()
+            raw.write(hello[first:])
+            await client.shake_hands()
+            if at == PLACES[1]:
+                await client.read_reply()
+
+            assert "250" == await code(client, "LHLO client.example")
 
     @pytest.mark.parametrize("at", PLACES)
     async def test_knows_the_names_in_a_certificate_of_the_client(self, start, certificate, recorder, at):
@@ -292,12 +320,39 @@ async def arrive(server, at):
     return client
 
 
+def close(client):
+    client.writer.close()
+
+
+def reset(client):
+    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.writer.transport.abort()
+
+
+def begin_and_close(client):
+    client.write(b"\x16\x03\x01")
+    close(client)
+
+
+def begin_and_reset(client):
+    client.write(b"\x16\x03\x01")
+    reset(client)
+
+
+async def let_the_loop_read():
+    """
+    Let what has been sent come in at the other end, should anybody there read.
+    """
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 async def gone(server):
     while server.connections:
         await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("at", PLACES[:1])  # where connections begin with TLS, asyncio and uvloop keep it to themselves
+@pytest.mark.parametrize("at", PLACES)
 class TestFailure:
     """
     Whatever happens in a handshake, the connection ends and the log says why, once.
@@ -335,6 +390,51 @@ class TestFailure:
             await gone(server)
         assert self.told(recorder, at).startswith("TLS handshake failed: ")
 
+    @pytest.mark.parametrize("leave", [close, reset, begin_and_close, begin_and_reset])
+    async def test_of_a_client_that_leaves_while_the_certificate_is_being_read(
+        self, start, certificate, recorder, at, leave
+    ):
+        """
+        Nothing is read meanwhile, so that most of them are not missed before the certificate is there.
+        """
+        tls = SlowTls(await certificate.load())
+        async with start(Inbox(), at=at, tls=tls) as server:
+            client = await arrive(server, at)
+            await tls.asked.wait()
+            leave(client)
+            await let_the_loop_read()
+            tls.is_there.set()
+            await gone(server)
+        assert self.told(recorder, at).startswith("TLS handshake")
+
+    async def test_of_a_server_that_goes_down_when_the_certificate_is_just_there(
+        self, start, certificate, recorder, at
+    ):
+        """
+        What was read of the handshake before finds nobody who wants it.
+        """
+        tls = SlowTls(await certificate.load())
+        async with start(Inbox(), at=at, tls=tls) as server:
+            client = await arrive(server, at)
+            client.write(b"\x16\x03\x01")
+            await tls.asked.wait()
+            await let_the_loop_read()
+            tls.is_there.set()
+            await asyncio.sleep(0)
+            await server.stop()
+
+            assert b"" == await client.read_some()
+        assert "TLS handshake was cut short: we shut down" == self.told(recorder, at)
+
+    async def test_of_a_connection_that_is_cut_amid_it(self, start, certificate, recorder, at):
+        async with start(Inbox(), at=at, tls=await certificate.load()) as server:
+            client = (await arrive(server, at)).start_tls()
+            await client.shake_hands_but_for_the_end()
+            [connection] = server._connections
+            connection.cut()
+            await gone(server)
+        assert "TLS handshake failed: the client left" == self.told(recorder, at)
+
     async def test_of_a_client_that_takes_too_long(self, start, certificate, recorder, clock, at):
         async with start(Inbox(), at=at, tls=await certificate.load()) as server:
             client = await arrive(server, at)
@@ -364,7 +464,7 @@ class TestFailure:
         assert 1 == len(complaints)
 
     async def test_of_a_certificate_that_takes_too_long_to_read(self, start, recorder, clock, at):
-        tls = HangingTls()
+        tls = SlowTls()
         async with start(Inbox(), at=at, tls=tls) as server:
             client = await arrive(server, at)
             await tls.asked.wait()
@@ -425,10 +525,68 @@ class Unreadable:
             context.load_cert_chain(path)
 
 
+class TestProxy:
+    """
+    A PROXY header comes in clear, before anything else.
+    """
+
+    @pytest.mark.parametrize("at", PLACES)
+    async def test_and_those_who_come_by_themselves_are_served_at_one_endpoint(self, start, certificate, at):
+        inbox = Inbox()
+        admittance = Admittance(access=Access(proxy=Peers.parse(["127.0.0.2"])))
+        async with start(inbox, at=at, tls=await certificate.load(), admittance=admittance) as server:
+            proxy = await server.connect(greeted=False, source="127.0.0.2")
+            proxy.write(b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 24\r\n")
+            by_proxy, by_itself = await come_in(proxy, at), await come_in(await server.connect(greeted=False), at)
+            for client in (by_proxy, by_itself):
+                await deliver(client)
+        first, second = (transaction.session for transaction in inbox.transactions)
+
+        assert ("192.0.2.1:1000", "127.0.0.1") == (first.peer, second.peer_address)
+        assert first.proxy.startswith("127.0.0.2:")
+        assert "" == second.proxy
+        assert first.tls
+        assert second.tls
+
+    async def test_that_says_no_header_is_told_nothing(self, start, certificate, recorder):
+        admittance = Admittance(access=Access(proxy=Peers.parse(["127.0.0.1"])))
+        async with start(Inbox(), at=PLACES[1], tls=await certificate.load(), admittance=admittance) as server:
+            raw = await server.connect(greeted=False)
+            raw.write(raw.start_tls().hello())
+
+            assert b"" == await raw.read_some()
+            await gone(server)
+        [failed] = recorder.of(observed.ArrivalFailed)
+        assert failed.detail.startswith("PROXY header failed: ")
+
+
+async def come_in(client, at):
+    """
+    Come under TLS on a connection that has just been opened.
+    """
+    if at == PLACES[1]:
+        client = await client.start_tls().shake_hands()
+        await client.read_reply()
+        return client
+    await client.read_reply()
+    assert ["250", "220"] == [await code(client, "LHLO clear.example"), await code(client, "STARTTLS")]
+    return await client.start_tls().shake_hands()
+
+
 class TestRefusal:
     """
     Where TLS is expected, nothing is said in clear to those who may not come in.
     """
+
+    async def test_of_one_connection_too_many_is_silent(self, start, certificate, recorder):
+        async with start(Inbox(), at=PLACES[1], tls=await certificate.load(), connections=1) as server:
+            await server.connect()
+            second = await server.connect(greeted=False)
+
+            assert b"" == await second.read_some()
+            assert 1 == server.connections
+        assert [421] == [event.reply.code for event in recorder.of(observed.SessionRefused)]
+        assert [] == recorder.of(observed.ArrivalFailed)
 
     async def test_by_the_rules_is_told_under_tls(self, start, certificate, recorder):
         inbox = Inbox()

@@ -8,17 +8,17 @@ flow back both ways and tells the observer; every decision about the protocol is
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, assert_never, cast
 
 from lmtp.aio.admission import Admission
+from lmtp.aio.closing import Closing
 from lmtp.aio.listeners import Endpoint, TcpEndpoint
 from lmtp.aio.login import Login
 from lmtp.aio.proxyline import ProxyDecoder, ProxyError
 from lmtp.aio.reporter import Reporter
 from lmtp.aio.session import Session
-from lmtp.aio.tls import TlsFacts, facts_of
 from lmtp.aio.transactions import Transactions
-from lmtp.aio.upgrade import HandshakeError, Stage, handshake
+from lmtp.aio.upgrade import Stage, Upgrade, Upgraded
 from lmtp.aio.watch import Watch
 from lmtp.aio.work import Work
 from lmtp.protocol import events, reply
@@ -28,6 +28,9 @@ from lmtp.protocol.server import ServerConnection
 
 if TYPE_CHECKING:
     from lmtp.aio.server import Server
+
+_FAREWELLS: Final = ("quit", "client left")
+"""The ends after which the client has nothing more to say."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -64,11 +67,7 @@ class Connection(asyncio.BufferedProtocol):
             authenticator=server.authenticator,
         )
         self._login: Login = Login(
-            server.authenticator,
-            server.login_threads,
-            engine=self._engine,
-            report=self._report,
-            answered=self._wake,
+            server.authenticator, server.login_threads, engine=self._engine, report=self._report, answered=self._wake
         )
         self._transactions: Transactions = Transactions(
             self._session,
@@ -77,12 +76,14 @@ class Connection(asyncio.BufferedProtocol):
             report=self._report,
         )
         self._work = self._make_work()
+        self._upgrade = self._make_upgrade()
         self._watch = Watch(settings.deadlines, self._waits_for, self._give_up)
+        self._closing = Closing()
         self._stage = Stage.SESSION
         self._proxy = ProxyDecoder()
-        self._handshake: asyncio.Task[None] | None = None
         self._opened: float | None = None
         self._is_woken = self._has_waited = self._is_writing_paused = self._is_reading_paused = False
+        self._is_client_speaking = False
         self._reason = ""
 
     def _make_work(self) -> Work:
@@ -94,6 +95,15 @@ class Connection(asyncio.BufferedProtocol):
             decide=self._engine.decide,
             decided=self._wake,
             delivered=self._end_delivery,
+        )
+
+    def _make_upgrade(self) -> Upgrade:
+        return Upgrade(
+            self._server.tls,
+            self,
+            timeout_seconds=self._server.settings.deadlines.handshake_seconds,
+            succeeded=self._go_on_under_tls,
+            failed=lambda error: self._break_off(f"failed: {error}"),
         )
 
     # What asyncio calls.
@@ -111,16 +121,8 @@ class Connection(asyncio.BufferedProtocol):
         self._watch.start()
         if self._admission.begins_with_proxy_header:
             self._stage = Stage.PROXY
-        elif not self._begins_with_tls:
-            self._begin()
-        elif ssl_object := transport.get_extra_info("ssl_object"):
-            self._server.look_for_certificate()
-            self._take_tls(facts_of(ssl_object))
-            self._begin()
         else:
-            # uvloop begins to read when this returns, whatever is said here, and what it reads would not be TLS's.
-            self._stage = Stage.TLS
-            self._break_off("is for those behind a proxy")
+            self._enter()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's shape
         """
@@ -135,17 +137,25 @@ class Connection(asyncio.BufferedProtocol):
         Let the engine have what came in.
         """
         received = self._server.input_buffer[:nbytes]
-        if self._stage is Stage.PROXY:
-            self._take_proxy_header(received)
-        else:
-            self._take(received)
+        match self._stage:
+            case Stage.SESSION:
+                self._take(received)
+            case Stage.PROXY:
+                self._take_proxy_header(received)
+            case Stage.TLS:
+                self._upgrade.keep(received)
+            case Stage.CLOSING:
+                self._closing.take(nbytes)
+            case _:
+                assert_never(self._stage)
 
     def eof_received(self) -> bool:
         """
         The client has said all it will; what is owed to it is still sent before we close, but for TLS, which can't.
         """
-        if self._stage is Stage.PROXY:
+        if self._stage.is_arrival:
             self._break_off("ended before it was complete")
+        if self._stage is not Stage.SESSION:
             return False
         self._transactions.report_lost_replies(self._engine.unanswered)
         self._engine.receive_eof()
@@ -159,7 +169,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is None:
             return
         why = f"connection lost: {exc}" if exc else "connection lost"
-        if self._stage is not Stage.SESSION:
+        if self._stage.is_arrival:
             self._report.arrival_failed(f"{self._stage.value}: {why}")
         self._depart(why if exc else "")
 
@@ -176,7 +186,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         self._is_writing_paused = False
         if self._stage is Stage.TLS:
-            self._begin_handshake()
+            self._upgrade.begin()
         else:
             self._hold_back()
 
@@ -207,7 +217,7 @@ class Connection(asyncio.BufferedProtocol):
         Go on from the PROXY header, or from the very beginning.
         """
         if self._begins_with_tls:
-            self._upgrade()
+            self._await_handshake()
         else:
             self._begin()
 
@@ -240,8 +250,10 @@ class Connection(asyncio.BufferedProtocol):
     def _depart(self, reason: str) -> None:
         self._transport = None
         self._watch.stop()
+        self._closing.stop()
         self._work.cancel_verifications()
-        self._forget_client()
+        self._upgrade.cancel()
+        self._login.cancel()
         doing = PHASES[self._engine.phase].doing
         self._reason = self._reason or reason
         self._transactions.report_lost_replies(self._engine.unanswered)
@@ -271,7 +283,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         Close now: recipients without an outcome are deferred, what has been answered is still sent.
         """
-        if self._stage is not Stage.SESSION and self._transport is not None:
+        if self._stage.is_arrival and self._transport is not None:
             self._break_off("was cut short: we shut down")
         self._close(reply.SHUTTING_DOWN)
         self._proceed()
@@ -289,8 +301,10 @@ class Connection(asyncio.BufferedProtocol):
     def _take(self, octets: bytes | memoryview) -> None:
         if self._engine.phase is Phase.CONTENT or self._engine.phase is Phase.CHUNK:
             self._watch.note_content(len(octets))  # half a command buys nothing: only a whole one is answered
+        self._is_client_speaking = True
         self._engine.receive_data(octets)
         self._proceed()
+        self._is_client_speaking = self._engine.phase is Phase.CONTENT or self._engine.phase is Phase.CHUNK
 
     def _wake(self) -> None:
         """
@@ -344,9 +358,13 @@ class Connection(asyncio.BufferedProtocol):
         if octets:
             self._watch.note_activity()
             self._transport.write(octets)
-        if self._engine.phase is Phase.CLOSED and not self._transport.is_closing():
-            self._watch.note_activity()
-            self._transport.close()
+        if self._engine.phase is Phase.CLOSED and self._stage is Stage.SESSION and not self._transport.is_closing():
+            self._hang_up(self._transport)
+
+    def _hang_up(self, transport: asyncio.Transport) -> None:
+        self._watch.note_activity()
+        self._stage = Stage.CLOSING
+        self._closing.begin(transport, is_client_speaking=self._is_client_speaking and self._reason not in _FAREWELLS)
 
     def _hold_back(self) -> None:
         """
@@ -388,7 +406,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _give_up(self) -> None:
         assert self._transport is not None, "the watch ends with the connection"  # noqa: S101
-        if self._stage is not Stage.SESSION:
+        if self._stage.is_arrival:
             self._break_off("took too long")
         elif self._engine.phase is Phase.CLOSED or self._is_writing_paused:
             self._reason = "the client did not take our replies"
@@ -399,49 +417,29 @@ class Connection(asyncio.BufferedProtocol):
 
     # Who the client is.
 
-    def _forget_client(self) -> None:
-        self._login.cancel()
-        if self._handshake is not None:
-            self._handshake.cancel()
-
     def _start_tls(self, _event: events.TlsRequested) -> None:
         self._send()  # the 220 is the last that leaves in clear
-        self._upgrade()
+        self._await_handshake()
 
-    def _upgrade(self) -> None:
+    def _await_handshake(self) -> None:
         """
         Read nothing more in clear, and do the handshake when all that was said in clear is on its way.
         """
         assert self._transport is not None, "it is connected"  # noqa: S101
         self._stage = Stage.TLS
-        self._transport.pause_reading()
+        self._upgrade.prepare(self._transport)
         if not self._is_writing_paused:
-            self._begin_handshake()
+            self._upgrade.begin()
 
-    def _begin_handshake(self) -> None:
-        assert self._transport is not None, "it is connected"  # noqa: S101
-        self._handshake = self._loop.create_task(self._do_handshake(self._transport))
-
-    async def _do_handshake(self, transport: asyncio.Transport) -> None:
-        assert self._server.tls is not None, "there is a certificate where TLS is offered"  # noqa: S101
-        timeout_seconds = self._server.settings.deadlines.handshake_seconds
-        try:
-            upgraded = await handshake(self._server.tls, transport, self, timeout_seconds)
-        except HandshakeError as error:
-            self._handshake = None
-            self._break_off(f"failed: {error}")
-            return
+    def _go_on_under_tls(self, upgraded: Upgraded) -> None:
         self._transport = upgraded.transport
         self._is_reading_paused = False
         self._watch.note_activity()
-        self._take_tls(upgraded.facts)
+        self._admission.take_tls(upgraded.facts)
+        self._report.tls_started(upgraded.facts)
         self._begin_anew()
         if upgraded.early:
             self._take(upgraded.early)
-
-    def _take_tls(self, facts: TlsFacts) -> None:
-        self._admission.take_tls(facts)
-        self._report.tls_started(facts)
 
     def _begin_anew(self) -> None:
         """

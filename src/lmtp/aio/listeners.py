@@ -16,7 +16,6 @@ import os
 import pwd
 import re
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -130,21 +129,7 @@ def _parse_unix(text: str) -> UnixEndpoint:
     return UnixEndpoint(path, **values)
 
 
-@dataclass(frozen=True, slots=True)
-class ListenerTls:
-    """
-    How connections begin with TLS: the handshake is over before the protocol hears of one.
-    """
-
-    context: ssl.SSLContext
-    """What is offered."""
-    handshake_seconds: float
-    """How long it may take."""
-
-
-async def listen(
-    endpoint: Endpoint, factory: Callable[[], asyncio.BaseProtocol], tls: ListenerTls | None = None
-) -> asyncio.Server:
+async def listen(endpoint: Endpoint, factory: Callable[[], asyncio.BaseProtocol]) -> asyncio.Server:
     """
     Open an endpoint; each connection gets a protocol from the factory.
 
@@ -153,14 +138,7 @@ async def listen(
     """
     loop = asyncio.get_running_loop()
     if isinstance(endpoint, TcpEndpoint):
-        return await loop.create_server(
-            factory,
-            endpoint.host,
-            endpoint.port,
-            backlog=BACKLOG,
-            ssl=tls.context if tls else None,
-            ssl_handshake_timeout=tls.handshake_seconds if tls else None,
-        )
+        return await loop.create_server(factory, endpoint.host, endpoint.port, backlog=BACKLOG)
     return await loop.create_unix_server(factory, sock=open_unix_socket(endpoint), backlog=BACKLOG)
 
 

@@ -25,7 +25,6 @@ from lmtp.aio.deadlines import Deadlines
 from lmtp.aio.handler import Handler, VerifiesRecipients
 from lmtp.aio.listeners import (
     Endpoint,
-    ListenerTls,
     TcpEndpoint,
     UnixEndpoint,
     listen,
@@ -36,7 +35,7 @@ from lmtp.aio.listeners import (
 from lmtp.aio.login import THREADS, NobodyAuthenticates
 from lmtp.aio.spool import MemoryBudget, Spool
 from lmtp.aio.threads import Threads
-from lmtp.aio.tls import ServerContext, ServerTls
+from lmtp.aio.tls import ServerTls
 from lmtp.observe import events as observed
 from lmtp.observe.observer import NullObserver, Observer
 from lmtp.protocol import reply
@@ -109,7 +108,6 @@ class Server:
         self._memory = MemoryBudget(settings.memory_bytes)
         self.input_buffer = memoryview(bytearray(_READ_BYTES))
         """Where all connections read into, one at a time."""
-        self._looking: asyncio.Task[ServerContext] | None = None
         self._listeners: list[_Listener] = []
         self._connections: set[Connection] = set()
         self._is_draining = False
@@ -142,7 +140,7 @@ class Server:
         if isinstance(endpoint, TcpEndpoint) and endpoint.is_tls and self.tls is None:
             raise ValueError(f"{endpoint} begins with TLS, and there is no certificate")
         try:
-            opened = await listen(endpoint, lambda: Connection(self, endpoint), self._tls_at(endpoint))
+            opened = await listen(endpoint, lambda: Connection(self, endpoint))
         except OSError as error:
             number = error.errno or errno.EINVAL
             raise OSError(number, f"can't listen at {endpoint}: {error.strerror or error}") from error
@@ -150,16 +148,6 @@ class Server:
         self._listeners.append(listener)
         for address in listener.addresses:
             self.observer.observe(observed.ListenerOpened(endpoint=address))
-
-    def _tls_at(self, endpoint: Endpoint) -> ListenerTls | None:
-        """
-        Return how an endpoint begins with TLS, unless a PROXY header must come before it.
-        """
-        if self.tls is None or not isinstance(endpoint, TcpEndpoint) or not endpoint.is_tls:
-            return None
-        if self.settings.admittance.access.proxy.rules:
-            return None
-        return ListenerTls(self.tls.context, self.settings.deadlines.handshake_seconds)
 
     async def drain(self) -> bool:
         """
@@ -209,17 +197,6 @@ class Server:
                 self.observer.observe(observed.ListenerClosed(endpoint=address))
 
     # What connections call.
-
-    def look_for_certificate(self) -> None:
-        """
-        See whether the certificate was renewed; where connections begin with TLS, nobody asks before a handshake.
-        """
-        if self.tls is not None and self._looking is None:
-            self._looking = asyncio.create_task(self.tls.fresh())
-            self._looking.add_done_callback(self._end_look)
-
-    def _end_look(self, _: asyncio.Task[ServerContext]) -> None:
-        self._looking = None
 
     def next_session_id(self) -> str:
         """

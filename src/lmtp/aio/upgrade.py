@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What a connection is before it is a session, and how TLS is put between a transport and its protocol.
+What a connection is before it is a session and after it, and how TLS is put between a transport and its protocol.
 
 Not here: certificates (tls.py), and what is forgotten when TLS is up (connection.py, which calls this).
-`handshake` raises `HandshakeError`, with a phrase for the log. RFC 3207 §4.
+Never raises: a handshake that fails is told as a `HandshakeError`, with a phrase for the log. RFC 3207 §4.
 """
 
 import asyncio
 import enum
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from lmtp.aio.tls import ServerTls, TlsFacts, facts_of
 from lmtp.protocol.errors import RemoteProtocolError
@@ -26,6 +28,15 @@ class Stage(enum.Enum):
     """A handshake; none of them is ours."""
     SESSION = "session"
     """Commands and contents."""
+    CLOSING = "close"
+    """What the client had on its way when we said our last word; nobody looks at it."""
+
+    @property
+    def is_arrival(self) -> bool:
+        """
+        There is no session yet, or not the one that was asked for: whatever ends the connection now is a failure.
+        """
+        return self in (Stage.PROXY, Stage.TLS)
 
 
 class HandshakeError(RemoteProtocolError):
@@ -50,7 +61,7 @@ class Upgraded:
 
 class _Early(asyncio.Protocol):
     """
-    Keeps what comes in the same segment as the end of the handshake; no more is read before `handshake` returns.
+    Keeps what comes in the same segment as the end of the handshake; no more is read before the handshake is told.
     """
 
     def __init__(self) -> None:
@@ -60,33 +71,107 @@ class _Early(asyncio.Protocol):
         self.octets += data
 
 
-async def handshake(
-    tls: ServerTls,
-    transport: asyncio.Transport,
-    protocol: asyncio.BaseProtocol,
-    timeout_seconds: float,
-) -> Upgraded:
+class Upgrade:
     """
-    Put TLS between a transport, whose reading is paused, and its protocol.
+    How one connection comes under TLS, once.
 
     The protocol hears of what happens before the handshake and after it, and of nothing in between.
 
-    Raises:
-        HandshakeError: it failed or took too long, or the client left.
+    Args:
+        tls: Where the certificate is; None where nobody comes under TLS.
+        protocol: Who is to hear what comes in under TLS.
+        timeout_seconds: How long a handshake may take once there is a certificate.
+        succeeded: Called when TLS is up.
+        failed: Called when there is none with this peer.
     """
-    context = await tls.fresh()
-    early = _Early()
-    try:
-        upgraded = await asyncio.get_running_loop().start_tls(
-            transport, early, context, server_side=True, ssl_handshake_timeout=timeout_seconds
-        )
-    except ssl.SSLError as error:
-        raise HandshakeError((error.reason or str(error)).replace("_", " ").lower()) from error
-    except (OSError, ValueError) as error:  # ValueError: a name in the client's certificate that can't be read
-        raise HandshakeError(str(error) or "the client left") from error
-    # asyncio returns nothing, and uvloop what is closed, when the connection was lost without an error.
-    ssl_object = upgraded.get_extra_info("ssl_object") if upgraded else None
-    if upgraded is None or ssl_object is None:
-        raise HandshakeError("the client left")
-    upgraded.set_protocol(protocol)
-    return Upgraded(upgraded, facts_of(ssl_object), early.octets)
+
+    def __init__(
+        self,
+        tls: ServerTls | None,
+        protocol: asyncio.BaseProtocol,
+        *,
+        timeout_seconds: float,
+        succeeded: Callable[[Upgraded], None],
+        failed: Callable[[HandshakeError], None],
+    ) -> None:
+        self._tls = tls
+        self._protocol = protocol
+        self._timeout_seconds = timeout_seconds
+        self._succeeded = succeeded
+        self._failed = failed
+        self._transport: asyncio.Transport | None = None
+        self._head = bytearray()
+        self._task: asyncio.Task[None] | None = None
+
+    def prepare(self, transport: asyncio.Transport) -> None:
+        """
+        Leave what still comes in to the handshake.
+        """
+        self._transport = transport
+        transport.pause_reading()
+
+    def begin(self) -> None:
+        """
+        Begin the handshake.
+        """
+        self._task = asyncio.get_running_loop().create_task(self._run(self._prepared))
+
+    def keep(self, octets: memoryview) -> None:
+        """
+        Keep what was read before the handshake began.
+
+        uvloop begins to read when a protocol's `connection_made` returns, whatever was said there: where a connection
+        begins with TLS, it may be quicker than we are.
+        """
+        self._head += octets
+        self._prepared.pause_reading()
+
+    def cancel(self) -> None:
+        """
+        Nobody waits for TLS any more.
+        """
+        if self._task is not None:
+            self._task.cancel()
+
+    @property
+    def _prepared(self) -> asyncio.Transport:
+        assert self._transport is not None, "it is prepared first"  # noqa: S101
+        return self._transport
+
+    async def _run(self, transport: asyncio.Transport) -> None:
+        try:
+            upgraded = await self._shake_hands(transport)
+        except HandshakeError as error:
+            self._task = None  # who is told of it cancels whatever is under way
+            self._failed(error)
+        else:
+            self._succeeded(upgraded)
+
+    async def _shake_hands(self, transport: asyncio.Transport) -> Upgraded:
+        assert self._tls is not None, "there is a certificate where TLS is offered"  # noqa: S101
+        context = await self._tls.fresh()
+        loop, early = asyncio.get_running_loop(), _Early()
+        loop.call_soon(self._hand_over, transport)  # comes before anything else that TLS is told
+        try:
+            upgraded = await loop.start_tls(
+                transport, early, context, server_side=True, ssl_handshake_timeout=self._timeout_seconds
+            )
+        except ssl.SSLError as error:
+            raise HandshakeError((error.reason or str(error)).replace("_", " ").lower()) from error
+        except (OSError, ValueError) as error:  # ValueError: a name in the client's certificate that can't be read
+            raise HandshakeError(str(error) or "the client left") from error
+        # asyncio returns nothing, and uvloop what is closed, when the connection was lost meanwhile without an error.
+        if upgraded is None or upgraded.is_closing():
+            raise HandshakeError("the client left")
+        upgraded.set_protocol(self._protocol)
+        return Upgraded(upgraded, facts_of(upgraded.get_extra_info("ssl_object")), early.octets)
+
+    def _hand_over(self, transport: asyncio.Transport) -> None:
+        """
+        Give what was read too early to TLS, as the transport itself would.
+        """
+        if self._head and not transport.is_closing():
+            tls = cast("asyncio.BufferedProtocol", transport.get_protocol())  # uvloop's is no subclass
+            memoryview(tls.get_buffer(len(self._head)))[: len(self._head)] = self._head
+            tls.buffer_updated(len(self._head))
+        self._head.clear()
