@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-AUTH in one session: a mechanism run on threads, as checking a password costs as much as it is meant to.
+AUTH in one session: a mechanism run on threads, and a pause before wrong credentials are answered.
 
-Called by connection.py with the engine's events; answers the engine. Never raises: what goes wrong is reported and
-answered with a rejection that lets the client try again (RFC 4954 §6: 454). RFC 4954 §9.
+Threads, for checking a password costs as much as it is meant to; a pause, for a guess must cost the client something.
+Called by connection.py with the engine's events; answers the engine. Not here: how many attempts a session has, which
+is the engine's. Never raises: what goes wrong is reported and answered with a rejection that lets the client try again
+(RFC 4954 §6: 454). RFC 4954 §9.
 """
 
 import asyncio
@@ -23,8 +25,10 @@ THREADS: Final = 2
 """How many steps are taken at a time, whoever asks: what the processors have left over is for mail."""
 PATIENCE_SECONDS: Final = 30
 """How long a step may take; a password is a matter of a second, a file on a network may hang."""
+FIRST_PAUSE_SECONDS: Final = 1.0
+"""How long a client waits for the answer to wrong credentials the first time; then twice as long each time."""
 LONGEST_PAUSE_SECONDS: Final = 8.0
-"""The most a client waits for the answer to wrong credentials; it is a second the first time, then twice as long."""
+"""The most it waits: no client takes that for a server that hangs (RFC 5321 §4.5.3.2), and no shutdown is held up."""
 
 _UNAVAILABLE: Final = "4.7.0"
 
@@ -78,7 +82,9 @@ class Login:
         self._answered = answered
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
-        self._failures = 0
+        self._next_pause = FIRST_PAUSE_SECONDS
+        self._pause: asyncio.TimerHandle | None = None
+        self._held = Rejected()
 
     def begin(self, event: AuthenticationStarted, channel: Channel) -> None:
         """
@@ -96,18 +102,29 @@ class Login:
 
     def cancel(self) -> None:
         """
-        Nobody waits any more; what a thread has begun comes to its end unheard.
+        Nobody waits any more; what a thread has begun comes to its end unheard, and what is known is told at once.
         """
         if self._task is not None:
             self._task.cancel()
+        self.end_pause()
 
     def abandon(self) -> None:
         """
         Answer the client that waits for a step, if there is one: whatever it is told next stands behind this reply.
         """
+        self.end_pause()
         if self._task is not None and not self._task.done() and self._engine.phase is Phase.AUTHENTICATING:
             self._task.cancel()
             self._engine.authenticate(Rejected(_UNAVAILABLE, "the session was closed meanwhile"))
+
+    def end_pause(self) -> None:
+        """
+        Answer wrong credentials now, if their answer is held back.
+        """
+        pause, self._pause = self._pause, None
+        if pause is not None:
+            pause.cancel()
+            self._tell(self._held)
 
     def _run(self, exchange_of: Callable[[], Exchange], response: bytes | None) -> None:
         self._task = asyncio.get_running_loop().create_task(self._answer(exchange_of, response))
@@ -117,9 +134,19 @@ class Login:
         if not isinstance(step, Challenge):
             self._exchange = None
         if isinstance(step, Rejected) and step.status.startswith("5"):
-            # On the loop, where it costs a timer: on a thread it would cost those who know their password.
-            self._failures += 1
-            await asyncio.sleep(min(2.0 ** (self._failures - 1), LONGEST_PAUSE_SECONDS))
+            self._hold(step)
+        else:
+            self._tell(step)
+
+    def _hold(self, rejection: Rejected) -> None:
+        """
+        Answer later: on the loop, where it costs a timer; on a thread it would cost those who know their password.
+        """
+        self._held = rejection
+        self._pause = asyncio.get_running_loop().call_later(self._next_pause, self.end_pause)
+        self._next_pause = min(self._next_pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _tell(self, step: Step) -> None:
         self._engine.authenticate(step)
         self._answered()
 

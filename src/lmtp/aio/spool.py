@@ -55,7 +55,7 @@ class Spool:
         self._budget = budget
         self._threshold = threshold_bytes
         self._folder = folder
-        self._pieces: list[bytes] = []
+        self._kept: bytes | bytearray = b""
         self._taken = 0
         self._file: int | None = None
         self._size = 0
@@ -84,7 +84,7 @@ class Spool:
         self._size += len(octets)
         if self._file is None and self._size <= self._threshold and self._budget.take(len(octets)):
             self._taken += len(octets)
-            self._pieces.append(octets)
+            self._keep(octets)
         else:
             self._write_to_file(self._file if self._file is not None else self._move_to_file(), octets)
 
@@ -119,10 +119,19 @@ class Spool:
         self._budget.give_back(self._taken)
         self._taken = 0
 
+    def _keep(self, octets: bytes) -> None:
+        # Not a list of pieces: whoever sends two octets at a time would have us keep fifty for each of them.
+        if not self._kept:
+            self._kept = octets  # most contents come in one piece, which is not copied
+            return
+        if isinstance(self._kept, bytes):
+            self._kept = bytearray(self._kept)
+        self._kept += octets
+
     def _joined(self) -> bytes:
-        if len(self._pieces) != 1:
-            self._pieces = [b"".join(self._pieces)]
-        return self._pieces[0]
+        if isinstance(self._kept, bytearray):
+            self._kept = bytes(self._kept)
+        return self._kept
 
     def _move_to_file(self) -> int:
         with tempfile.TemporaryFile(dir=self._folder) as unnamed:
@@ -130,7 +139,7 @@ class Spool:
         # A thread may still be reading when the session has given up, so the file closes with the last reference.
         weakref.finalize(self, os.close, self._file)
         self._write_to_file(self._file, self._joined())
-        self._pieces.clear()
+        self._kept = b""
         self.release()
         return self._file
 

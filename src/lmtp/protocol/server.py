@@ -39,6 +39,8 @@ _LOGGED_LINE_BYTES: Final = 200
 
 _SHUTTING_DOWN: Final = Deferred("4.3.2")
 
+# A chunk may still be refused when its octets have come, and an exchange be given up, over and over.
+_UNDECIDED: Final = (cmd.Bdat, cmd.Auth)
 _ALLOWED_IN_CLEAR: Final = (cmd.Greet, cmd.Noop, cmd.StartTls, cmd.Quit, cmd.Bdat)
 """What a client may say that must use STARTTLS first; a chunk is refused after its octets (RFC 3207 §4)."""
 
@@ -229,6 +231,8 @@ class ServerConnection:
         """
         if self._authentication.answer(step) and self._authentication.failures >= self._limits.authentication_failures:
             self.close(reply.TOO_MANY_FAILURES)
+        elif self.identity:
+            self._bad_commands = 0
 
     def tls_started(self, offer: Offer) -> None:
         """
@@ -353,7 +357,7 @@ class ServerConnection:
                 raise line.command
             self._demand(line.command)
             self._COMMANDS[type(line.command)](self, line.command)
-            if not isinstance(line.command, cmd.Bdat):  # a chunk may still be refused when its octets have come
+            if not isinstance(line.command, _UNDECIDED):
                 self._bad_commands = 0
         except CommandError as error:
             self._state.events.append(events.CommandRefused(line.octets[:_LOGGED_LINE_BYTES], error.reply))
