@@ -6,6 +6,7 @@ It takes one connection, accepts every recipient, and prints what it gets.
 """
 
 import socket
+from collections.abc import Iterator
 
 from lmtp import Accepted, Deferred, ServerConnection
 from lmtp.protocol import events
@@ -17,11 +18,22 @@ def converse(transport: socket.socket) -> bytes:
     transport.sendall(connection.data_to_send())
     while octets := transport.recv(65536):
         connection.receive_data(octets)
-        while happened := connection.next_events():
-            for event in happened:
-                react(connection, event, content)
-        transport.sendall(connection.data_to_send())
+        for event in happenings(connection, transport):
+            react(connection, event, content)
     return bytes(content)
+
+
+def happenings(connection: ServerConnection, transport: socket.socket) -> Iterator[events.Event]:
+    """
+    Yield what happens, and send what there is to send, until neither is left.
+    """
+    is_going_on = True
+    while is_going_on:
+        while happened := connection.next_events():
+            yield from happened
+        said = connection.data_to_send()
+        transport.sendall(said)
+        is_going_on = bool(said)
 
 
 def react(connection: ServerConnection, event: events.Event, content: bytearray) -> None:

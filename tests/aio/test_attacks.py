@@ -23,6 +23,7 @@ from lmtp.auth.password_file import PasswordFile, PasswordFileOptions
 from lmtp.config.choices import LogLevel
 from lmtp.observe import events as observed
 from lmtp.protocol.extensions import Demand
+from lmtp.protocol.ledger import MAX_READY
 from lmtp.protocol.limits import Leniency
 from lmtp.telemetry.logs import event_name, keys_of, level_of
 from tests.aio.conftest import Inbox
@@ -752,6 +753,7 @@ class TestManyGreetings:
 
             assert connection._is_writing_paused
             assert connection._is_reading_paused
+            assert connection._transport.get_write_buffer_size() < 3 * MAX_READY
             client.writer.transport.abort()
         assert memory.peak_bytes < A_SESSION
         assert 1 == len(recorder.of(observed.SessionClosed))

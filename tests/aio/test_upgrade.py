@@ -18,6 +18,7 @@ from lmtp.aio.access import Peers
 from lmtp.aio.admission import Access, Admittance
 from lmtp.aio.upgrade import Stage
 from lmtp.observe import events as observed
+from lmtp.protocol import ledger
 from lmtp.protocol.extensions import STANDARD, Demand
 from lmtp.protocol.sasl import Authenticated
 from tests.aio.conftest import CA, MX, RENEWED, STORE, Inbox
@@ -199,10 +200,11 @@ class TestStartTls:
         assert failed.detail.startswith("TLS handshake failed: ")
         assert (failed.detail, "waiting for the TLS handshake") == (closed.reason, closed.doing)
 
-    async def test_waits_until_all_that_was_said_in_clear_is_on_its_way(self, start, certificate):
+    async def test_waits_until_all_that_was_said_in_clear_is_on_its_way(self, start, certificate, monkeypatch):
         """
         Whoever pipelines very much before it and reads nothing has filled the way.
         """
+        monkeypatch.setattr(ledger, "MAX_READY", 1 << 30)
         async with start(Inbox(), tls=await certificate.load()) as server:
             client = await server.connect()
             client.writer.transport.pause_reading()

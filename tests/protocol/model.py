@@ -266,7 +266,6 @@ class Model:
 
     def auth(self, line):
         if line.code == "334":
-            self.bad = 0
             self.check()
         else:
             self.refuse(line.code)
@@ -288,6 +287,7 @@ class Model:
         self.codes[self.checked] = code
         self.phase = "challenged" if code == "334" else "ready"
         self.identity = identity
+        self.bad = 0 if identity else self.bad
         self.failures += code == "535"
         if self.failures == LIMITS.authentication_failures:
             self.close()

@@ -14,7 +14,7 @@ from lmtp.protocol.limits import Limits
 from lmtp.protocol.phases import Phase
 from lmtp.protocol.sasl import Authenticated, Challenge, Rejected
 from lmtp.testing.dialogues import Rules
-from tests.protocol.session import Session, codes, statuses
+from tests.protocol.session import Session, codes, read_replies, statuses
 
 OFFER = Offer(extensions=STANDARD | {"AUTH"}, mechanisms=("PLAIN", "SCRAM-SHA-256"))
 PASSWORD = "AUTH PLAIN AGFubgBzZWNyZXQ="
@@ -46,6 +46,7 @@ class TestExchange:
         assert ["", "", "ann"] == [event.identity for event in ended]
         assert [501, 535, 235] == [event.reply.code for event in ended]
         assert ["PLAIN"] * 3 == [event.mechanism for event in ended]
+        assert [""] * 3 == [event.detail for event in ended], "there is nothing more to say"
         assert "ann" == session.connection.identity
 
     @pytest.mark.guards("AU-1")
@@ -147,6 +148,13 @@ class TestResponse:
         assert ["334 ", "500 5.5.6"] == statuses(session.say("AUTH PLAIN", "A" * 12_292))
         assert ["250"] == codes(session.say("NOOP"))
 
+    def test_lets_what_stands_behind_it_be_said_at_once(self, session):
+        session.say("AUTH PLAIN")
+        session.connection.receive_data(b"*\r\nNOOP\r\n")
+        session.connection.next_events()
+
+        assert ["501", "250"] == codes(read_replies(session.connection.data_to_send()))
+
     def test_that_is_no_line_is_refused_as_any_other(self, session):
         assert ["334"] == codes(session.say("AUTH PLAIN"))
         assert ["500 5.5.2"] == statuses(session.send(b"AGFubgBzZWNyZXQ=\nNOOP\r\n"))
@@ -180,7 +188,8 @@ class TestPatience:
         waiting.connection.close(reply.IDLE_TOO_LONG)
 
         assert ["454 4.3.2", "421 4.4.2"] == statuses(waiting.hear())
-        assert ["454"] == [str(event.reply.code) for event in waiting.of_type(events.AuthenticationEnded)]
+        [ended] = waiting.of_type(events.AuthenticationEnded)
+        assert (454, "the session ended first") == (ended.reply.code, ended.detail)
         with pytest.raises(LocalProtocolError):
             waiting.connection.authenticate(Authenticated("ann"))
 

@@ -114,7 +114,7 @@ class TestEnd:
         assert (b"a\r\n", True, Fault.NONE, b"") == decode(b"a\r\n.\r\n"[:cut], b"a\r\n.\r\n"[cut:])
 
     @pytest.mark.guards("TX-4", "TX-11")
-    @pytest.mark.parametrize("false_end", FALSE_ENDS, ids=repr)
+    @pytest.mark.parametrize("false_end", FALSE_ENDS)
     def test_is_nothing_else(self, false_end):
         sent = b"a" + false_end + b"QUIT" + END + b"RSET\r\n"
         content = b"a" + false_end.replace(b"\r\n.", b"\r\n") + b"QUIT\r\n"
@@ -126,7 +126,7 @@ class TestEnd:
             assert Fault.NONE != faults
 
     @pytest.mark.guards("TX-11")
-    @pytest.mark.parametrize("false_end", FALSE_ENDS, ids=repr)
+    @pytest.mark.parametrize("false_end", FALSE_ENDS)
     def test_is_nothing_else_before_the_first_line(self, false_end):
         sent = false_end.removeprefix(b"\r\n") + b"QUIT"
 
@@ -224,6 +224,12 @@ class TestChunks:
         assert b"QUIT\r\n" == received
         assert (b"", True) == decoder.decode(received), "asked again it says the same"
 
+    def test_do_not_begin_by_themselves(self):
+        received = bytearray(b"QUIT\r\n")
+
+        assert (b"", True) == ChunkDecoder().decode(received)
+        assert b"QUIT\r\n" == received
+
     def test_may_be_empty(self):
         decoder, received = ChunkDecoder(), bytearray(b"QUIT\r\n")
         decoder.begin(0)
@@ -243,6 +249,7 @@ class TestChunks:
             ((b"a\r", b""), [Fault.NONE, Fault.NONE, Fault.STRAY_LINE_END]),
             ((b"\r\r", b"\n"), [Fault.STRAY_LINE_END] * 3),
             ((b"\n",), [Fault.STRAY_LINE_END] * 2),
+            ((b"\0\r",), [Fault.NUL, Fault.NUL | Fault.STRAY_LINE_END]),
             ((b"\0", b"\n"), [Fault.NUL, Fault.NUL | Fault.STRAY_LINE_END, Fault.NUL | Fault.STRAY_LINE_END]),
         ],
     )

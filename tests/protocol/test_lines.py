@@ -15,11 +15,11 @@ LONGEST = 16
 STREAMS = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"NOOP", b"x" * LONGEST])).map(b"".join)
 
 
-def read(*pieces, longest=LONGEST):
+def read(*pieces, longest=LONGEST, takes_lf=False):
     """
     Feed the pieces one after the other and return everything that was read.
     """
-    buffer = LineBuffer(longest)
+    buffer = LineBuffer(longest, takes_lf=takes_lf)
     lines = []
     for piece in pieces:
         buffer.feed(piece)
@@ -89,6 +89,9 @@ class TestLength:
     def test_longer_line_is_refused_once_and_the_next_one_read(self, length):
         assert [LINE_TOO_LONG, b"NOOP"] == read(b"x" * length + b"\r\nNOOP\r\n")
 
+    def test_longer_line_ends_with_a_lone_lf_where_lines_do(self):
+        assert [LINE_TOO_LONG, b"NOOP"] == read(b"x" * LONGEST + b"\nNOOP\n", takes_lf=True)
+
     def test_too_long_line_is_answered_before_it_comes_to_its_end(self):
         assert [LINE_TOO_LONG] == read(b"x" * LONGEST)
 
@@ -107,6 +110,16 @@ class TestLength:
             buffer.next_line()
 
             assert len(buffer) <= LONGEST
+
+    def test_of_what_was_refused_the_beginning_is_kept(self):
+        buffer = LineBuffer(LONGEST)
+
+        assert b"" == buffer.broken
+
+        buffer.feed(b"BDAT 12345\nNOOP\r\n")
+
+        assert LINE_ENDING == buffer.next_line()
+        assert b"BDAT 123" == buffer.broken
 
 
 class TestChunking:

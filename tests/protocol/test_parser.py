@@ -23,6 +23,7 @@ ANN = ForwardPath(Mailbox("ann", "example.org"))
 
 UNDERSTOOD = {
     b"LHLO mx.example": Greet("mx.example"),
+    b"LHLO MX": Greet("MX"),
     b"lhlo [192.0.2.1]": Greet("[192.0.2.1]"),
     b"LHLO [IPv6:::1]": Greet("[IPv6:::1]"),
     b"MAIL FROM:<>": Mail(ReversePath(), MailParameters()),
@@ -123,16 +124,16 @@ class TestParser:
     RFC 5321 §4.1.1, §2.4: verbs and labels in any case, one space, no more.
     """
 
-    @pytest.mark.parametrize("line", UNDERSTOOD, ids=repr)
+    @pytest.mark.parametrize("line", UNDERSTOOD)
     def test_understands(self, line):
         assert UNDERSTOOD[line] == parse(line)
 
-    @pytest.mark.parametrize("line", REFUSED, ids=repr)
+    @pytest.mark.parametrize("line", REFUSED)
     def test_refuses_with_the_reply_that_says_why(self, line):
         assert REFUSED[line] == refusal(line)
 
     @pytest.mark.guards("CH-5")
-    @pytest.mark.parametrize("line", [b"BDAT", b"BDAT x", b"BDAT 1\0", b"bdat\t1", b"BDAT\xff"], ids=repr)
+    @pytest.mark.parametrize("line", [b"BDAT", b"BDAT x", b"BDAT 1\0", b"bdat\t1", b"BDAT\xff"])
     def test_says_of_a_chunk_whose_size_it_can_not_read_that_the_session_is_over(self, line):
         assert ends_session(line)
         assert not ends_session(line, extensions=[])
@@ -238,8 +239,8 @@ class TestLeniency:
             (b"RCPT TO:<ann@example.org>", Leniency.PATH_WITHOUT_BRACKETS, Rcpt(ANN)),
             (b"LHLO mail_1.example", Leniency.UNDERSCORE_IN_NAME, Greet("mail_1.example")),
             (b"LHLO a__b", Leniency.UNDERSCORE_IN_NAME, Greet("a__b")),
+            (b"LHLO a_" + b"b." * 126 + b"c", Leniency.UNDERSCORE_IN_NAME, Greet("a_" + "b." * 126 + "c")),
         ],
-        ids=repr,
     )
     def test_quirk_is_let_pass_when_that_is_asked_for_and_not_otherwise(self, line, leniency, expected):
         assert expected == parse(line, leniency=leniency)
@@ -250,7 +251,6 @@ class TestLeniency:
         [b"RCPT TO:", b"RCPT TO: ", b"RCPT TO:<ann@example.org", b"RCPT TO:ann@example.org>", b'RCPT TO:"ann@example',
          b"RCPT TO:ann@example.org SIZE", b"RCPT TO: \xff@x", b"MAIL FROM:", b"MAIL FROM:ann", b"LHLO _a", b"LHLO a_",
          b"LHLO a._b", b"LHLO _", b"LHLO a b"],
-        ids=repr,
     )  # fmt: skip
     def test_of_every_kind_lets_nothing_else_pass(self, line):
         everything = ~Leniency.NONE & ~Leniency.DOMAIN_OPTIONAL

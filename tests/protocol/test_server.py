@@ -6,13 +6,14 @@ The engine of a session: sequences, replies and their order, limits, and every w
 import pytest
 
 from lmtp.protocol import events, reply
+from lmtp.protocol.address import ReversePath
 from lmtp.protocol.errors import LocalProtocolError
 from lmtp.protocol.extensions import STANDARD, Demand, Offer
 from lmtp.protocol.limits import Leniency, Limits
-from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed
-from lmtp.protocol.parameters import Body
+from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed, reply_for
+from lmtp.protocol.parameters import Body, Notify, RcptParameters
 from lmtp.protocol.phases import Phase
-from tests.protocol.session import MESSAGE, TRANSACTION, Session, codes, open_content, statuses
+from tests.protocol.session import MESSAGE, TRANSACTION, Session, codes, open_content, read_replies, statuses
 
 
 class TestGreeting:
@@ -104,6 +105,12 @@ class TestCommands:
     def test_help_names_the_verbs(self, session):
         assert ["214 2.0.0 Commands: LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT BDAT"] == session.say("HELP")
 
+    def test_trace_says_what_the_log_is_to_call_the_session(self):
+        session = Session.greeted(offer=Offer(extensions=STANDARD | {"TRACE"}))
+
+        assert ["250"] == codes(session.say("TRACE a8098c1a"))
+        assert [events.SessionTraced("a8098c1a")] == session.of_type(events.SessionTraced)
+
     def test_rset_takes_the_transaction_away(self, session):
         session.say("MAIL FROM:<>", "RCPT TO:<ann@example>")
 
@@ -131,6 +138,23 @@ class TestCommands:
         assert [] == session.say("NOOP" * 1000)
         assert [events.SessionEnded("quit")] == session.of_type(events.SessionEnded)
 
+    def test_that_wait_for_nobody_are_no_reason_to_stop_reading(self):
+        session = Session()
+        session.connection.receive_data(b"NOOP\r\n" * 9000)
+
+        assert not session.connection.has_backlog
+
+    def test_behind_quit_are_no_reason_to_stop_reading(self, session):
+        session.say("QUIT", "x" * 9000)
+
+        assert not session.connection.has_backlog
+
+    def test_quit_takes_the_transaction_away(self, session):
+        session.say("MAIL FROM:<>", "QUIT")
+        [opened] = session.of_type(events.TransactionOpened)
+
+        assert [events.TransactionAborted(opened.envelope, "quit")] == session.of_type(events.TransactionAborted)
+
 
 class TestMail:
     def test_parameters_are_on_the_envelope(self, session):
@@ -147,6 +171,16 @@ class TestMail:
         session = Session.greeted(limits=Limits(message_bytes=70_000))
 
         assert ["552 5.3.4", "250 2.1.0"] == statuses(session.say("MAIL FROM:<> SIZE=70001", "MAIL FROM:<> SIZE=70000"))
+        assert [events.TransactionRefused(ReversePath(), reply.TOO_BIG)] == session.of_type(events.TransactionRefused)
+
+    @pytest.mark.parametrize(("most", "expected"), [(0, "250 250"), (1, "250 421"), (2, "250 250")])
+    def test_that_is_one_too_many_for_a_session_ends_it(self, most, expected):
+        """
+        RFC 9422 §4.1.
+        """
+        session = Session.greeted(limits=Limits(transactions=most))
+
+        assert expected.split() == codes(session.say("MAIL FROM:<>", "RSET", "MAIL FROM:<>"))[::2]
 
 
 class TestRecipients:
@@ -157,6 +191,19 @@ class TestRecipients:
         assert ["250 2.1.5", "550 5.1.1", "450 4.2.1"] == statuses(
             session.say("RCPT TO:<ann@example>", "RCPT TO:<bob@example>", "RCPT TO:<cyd@example>")
         )
+
+    def test_verdicts_are_reported_with_their_replies(self, waiting):
+        waiting.say("MAIL FROM:<>", "RCPT TO:<ann@example>")
+        waiting.decide(0, Accepted())
+
+        decided = events.RecipientDecided(waiting.offered[0], reply.RECIPIENT_OK)
+        assert [decided] == waiting.of_type(events.RecipientDecided)
+
+    def test_have_their_parameters(self):
+        session = Session.greeted(offer=Offer(extensions=STANDARD | {"DSN"}))
+        session.say("MAIL FROM:<>", "RCPT TO:<ann@example> NOTIFY=NEVER")
+
+        assert RcptParameters(notify=Notify.NEVER) == session.offered[0].parameters
 
     @pytest.mark.guards("PL-6")
     def test_may_be_decided_in_any_order_and_are_answered_in_theirs(self, waiting):
@@ -203,6 +250,9 @@ class TestRecipients:
         lines = [f"RCPT TO:<user{number}@example>" for number in range(102)]
 
         assert ["250"] * 101 + ["452"] * 2 == codes(session.say("MAIL FROM:<>", *lines))
+        surplus = session.of_type(events.RecipientDecided)[-1]
+        assert "<user101@example>" == str(surplus.recipient.forward_path)
+        assert (Deferred("4.5.3"), reply.TOO_MANY_RECIPIENTS) == (surplus.recipient.verdict, surplus.reply)
         assert ["354"] + ["250"] * 100 == codes(session.say("DATA", *MESSAGE))
 
     def test_flood_of_them_waits_for_decisions(self):
@@ -286,7 +336,14 @@ class TestContent:
         assert [] == session.say("more")
         assert ["452 4.3.1", "452 4.3.1"] == statuses(session.say("."))
         assert [b"text"] == session.contents
-        assert Deferred("4.3.1") == session.of_type(events.ContentRefused)[0].refusal
+        assert [events.ContentRefused(envelope, Deferred("4.3.1"))] == session.of_type(events.ContentRefused)
+
+    def test_that_is_refused_lets_what_stands_behind_it_be_said_at_once(self, session):
+        open_content(session, "ann")
+        session.connection.receive_data(b"\0\r\n.\r\nNOOP\r\n")
+        session.connection.next_events()
+
+        assert ["554", "250"] == codes(read_replies(session.connection.data_to_send()))
 
     def test_with_a_fault_is_refused_for_that_whatever_the_programme_says(self, session):
         """
@@ -378,4 +435,8 @@ class TestReplies:
 
         assert [] == waiting.of_type(events.TransactionAnswered)
         waiting.settle(0, Delivered())
-        assert [events.RecipientSettled, events.TransactionAnswered] == [type(event) for event in waiting.events[-2:]]
+        [opened] = waiting.of_type(events.TransactionOpened)
+        assert [
+            events.RecipientSettled(waiting.offered[0], reply_for(Delivered(), "<ann@example>")),
+            events.TransactionAnswered(opened.envelope),
+        ] == waiting.events[-2:]

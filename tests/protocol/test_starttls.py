@@ -46,6 +46,13 @@ class TestStarttls:
         assert "" == session.connection.identity
         assert ["503"] == codes(session.say("MAIL FROM:<>"))
 
+    def test_lets_a_client_prove_again_who_it_is(self, session):
+        session.say(PASSWORD, "STARTTLS")
+        session.connection.tls_started(ENCRYPTED)
+
+        assert ["250", "235"] == codes(session.say("LHLO mx.example", PASSWORD))
+        assert "ann" == session.connection.identity
+
     @pytest.mark.guards("TL-2", "RT-1")
     def test_is_not_offered_twice(self, session):
         session.say("STARTTLS")

@@ -13,7 +13,7 @@ from lmtp.protocol.errors import LocalProtocolError
 from lmtp.protocol.limits import Limits
 from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed
 from lmtp.protocol.phases import Phase
-from lmtp.protocol.reply import SHUTTING_DOWN
+from lmtp.protocol.reply import CHUNK_OUT_OF_PLACE, SHUTTING_DOWN
 from tests.protocol.session import MESSAGE, Session, codes, open_content, statuses
 
 CHUNKED = b"BDAT 3\r\na\r\nBDAT 3 LAST\r\nb\r\n"
@@ -151,7 +151,7 @@ class TestRefusedChunks:
         session = Session.greeted(limits=Limits(bad_commands=3))
 
         assert ["503", "503", "421"] == codes(session.send(b"BDAT 2\r\nab" * 5))
-        assert [b"BDAT"] * 2 == [event.line for event in session.of_type(events.CommandRefused)][:2]
+        assert [events.CommandRefused(b"BDAT", CHUNK_OUT_OF_PLACE)] * 3 == session.of_type(events.CommandRefused)
 
     @pytest.mark.guards("CH-15")
     def test_that_are_too_big_are_not_even_begun(self):
@@ -210,6 +210,13 @@ class TestWhoeverIsBehind:
             waiting.decide(1, Delivered())
 
         assert ["250"] == codes(waiting.decide(1, Accepted()))
+
+    def test_has_nothing_to_refuse_before_a_content_begins(self, session):
+        open_transaction(session, "ann").send(CHUNKED)
+        open_transaction(session, "bob")
+        refuse(session, Deferred("4.3.1"))
+
+        assert ["250", "250"] == codes(session.send(CHUNKED))
 
     def test_sees_whose_replies_have_not_been_sent(self, waiting):
         assert [] == waiting.connection.unanswered

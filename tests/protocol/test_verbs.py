@@ -71,16 +71,12 @@ BAD_XCLIENT += [b"PORT=", b"PORT=0", b"PORT=-1", b"PORT=65536", b"PORT=000006553
 BAD_XFORWARD = [b"SOURCE=", b"SOURCE=ELSEWHERE", b"LOGIN=ann", b"IDENT=a+20b", b"NAME=a IDENT"]
 
 
-def words_of(value):
-    return getattr(value, "__name__", repr(value))
-
-
 class TestArguments:
-    @pytest.mark.parametrize(("read", "octets", "expected"), READ, ids=words_of)
+    @pytest.mark.parametrize(("read", "octets", "expected"), READ)
     def test_are_read(self, read, octets, expected):
         assert expected == read(octets)
 
-    @pytest.mark.parametrize(("read", "octets", "expected"), REFUSED, ids=words_of)
+    @pytest.mark.parametrize(("read", "octets", "expected"), REFUSED)
     def test_that_are_none_are_refused(self, read, octets, expected):
         with pytest.raises(CommandError) as caught:
             read(octets)
@@ -92,7 +88,6 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("read", "octets"),
         [(read_xclient, octets) for octets in BAD_XCLIENT] + [(read_xforward, octets) for octets in BAD_XFORWARD],
-        ids=words_of,
     )
     def test_that_name_what_can_not_be_are_refused(self, read, octets):
         """

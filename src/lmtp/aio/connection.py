@@ -188,7 +188,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._stage is Stage.TLS:
             self._upgrade.begin()
         else:
-            self._hold_back()
+            self._wake()
 
     # How a connection becomes a session, and how it ends.
 
@@ -275,6 +275,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         Let an open transaction come to its end, then close.
         """
+        self._login.end_pause()
         self._engine.drain()
         if self._stage is Stage.SESSION:
             self._proceed()
@@ -318,6 +319,9 @@ class Connection(asyncio.BufferedProtocol):
         self._is_woken = False
         try:
             self._react()
+            while self._engine.is_full and not self._is_writing_paused:
+                self._send()
+                self._react()
         except Exception as error:  # noqa: BLE001 - our own fault, which the client must not pay for with a silent close
             self._apologize(error)
         if self._work.is_verifying and not self._has_waited:

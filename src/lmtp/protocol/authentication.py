@@ -107,7 +107,7 @@ class Authentication:
                 return None
             case sasl.Rejected(status, detail):
                 answer = _rejection(EnhancedStatus(status))
-                self.failures += answer.code >= 500
+                self.failures += status.startswith("5")
                 self._end(answer, detail=detail)
                 self._state.ledger.fill(slot, answer)
                 return answer

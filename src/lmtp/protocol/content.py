@@ -34,7 +34,7 @@ def faults_in(octets: bytes) -> Fault:
     faults = Fault.NONE
     line_ends = octets.count(b"\r\n")
     if octets.count(b"\r") != line_ends or octets.count(b"\n") != line_ends:
-        faults |= Fault.STRAY_LINE_END
+        faults = Fault.STRAY_LINE_END
     if b"\0" in octets:
         faults |= Fault.NUL
     return faults
@@ -124,7 +124,7 @@ class ChunkDecoder:
 
     def __init__(self) -> None:
         self._left = 0
-        self._held_cr = b""
+        self._has_held_cr = False
         self._faults = Fault.NONE
 
     @property
@@ -157,10 +157,10 @@ class ChunkDecoder:
         """
         Note that the chunk that came to its end was the last.
         """
-        self._faults |= faults_in(self._held_cr)
-        self._held_cr = b""
+        if self._has_held_cr:
+            self._faults |= Fault.STRAY_LINE_END
 
     def _inspect(self, octets: bytes) -> None:
-        octets = self._held_cr + octets
-        self._held_cr = b"\r" if octets.endswith(b"\r") else b""
+        octets = b"\r" * self._has_held_cr + octets
+        self._has_held_cr = octets.endswith(b"\r")
         self._faults |= faults_in(octets.removesuffix(b"\r"))

@@ -7,8 +7,13 @@ it and all before it are known (RFC 2033 §5, RFC 2920 §3.2).
 """
 
 from collections import deque
+from typing import Final
 
 from lmtp.protocol.reply import Reply
+
+MAX_READY: Final = 64 * 1024
+"""Octets of replies from which on nothing more is answered until they have been taken: a client that asks and does not
+read would have us keep a hundred octets for each eight of its own."""
 
 
 class Slot:
@@ -40,6 +45,13 @@ class Ledger:
         How many replies can't be sent yet.
         """
         return len(self._slots)
+
+    @property
+    def is_full(self) -> bool:
+        """
+        There is so much to be sent that no more should be added.
+        """
+        return len(self._output) >= MAX_READY
 
     def open(self) -> Slot:
         """

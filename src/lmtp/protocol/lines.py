@@ -49,29 +49,28 @@ class LineBuffer:
         """
         Return the next line without its CRLF, the reply that a broken one gets, or None when more must come in.
         """
-        if self._discarding and not self._discard():
+        self._discarding = self._discarding and not self._discard()
+        if self._discarding:
             return None
         end = self.octets.find(b"\n", self._searched, self.max_line_bytes)
         if end < 0:
             return self._unfinished()
         has_cr = end > 0 and self.octets[end - 1] == _CR
         if not (has_cr or self._takes_lf):
-            return self._refuse(end + 1, LINE_ENDING)
+            return self._refuse(LINE_ENDING)
         line = bytes(self.octets[: end - has_cr])
         self._drop(end + 1)
         return line
 
     def _unfinished(self) -> Reply | None:
         if len(self.octets) >= self.max_line_bytes:
-            return self._refuse(self.max_line_bytes, LINE_TOO_LONG)
+            return self._refuse(LINE_TOO_LONG)
         self._searched = len(self.octets)
         return None
 
-    def _refuse(self, length: int, reply: Reply) -> Reply:
+    def _refuse(self, reply: Reply) -> Reply:
         self.broken = bytes(self.octets[:_KEPT_OF_BROKEN])
-        # The last octet stays when it is a CR: the LF that makes it a line end may follow.
-        self._drop(length - 1 if self.octets[length - 1] == _CR else length)
-        self._discarding = True
+        self._discarding = not self._discard()
         return reply
 
     def _discard(self) -> bool:
@@ -80,11 +79,8 @@ class LineBuffer:
         """
         line_end = b"\n" if self._takes_lf else b"\r\n"
         end = self.octets.find(line_end)
-        if end >= 0:
-            self._drop(end + len(line_end))
-            self._discarding = False
-        else:
-            self._drop(len(self.octets) - self.octets.endswith(b"\r"))
+        # A CR at the end stays: the LF that makes it a line end may follow.
+        self._drop(end + len(line_end) if end >= 0 else len(self.octets) - self.octets.endswith(b"\r"))
         return end >= 0
 
     def _drop(self, length: int) -> None:

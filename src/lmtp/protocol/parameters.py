@@ -341,9 +341,10 @@ def parse_priority(value: bytes | None) -> int:
     """
     Read the value of MT-PRIORITY: -9 to 9, without sign or zero that says nothing (RFC 6710 §7).
     """
-    if _PRIORITY.fullmatch(value or b"") is None:
+    match = _PRIORITY.fullmatch(value or b"")
+    if match is None:
         raise ValueError("no priority")
-    return int(value or b"")
+    return int(match[0])
 
 
 def parse_valid_since(value: bytes | None) -> ValidSince:
@@ -362,7 +363,7 @@ def parse_traceparent(value: bytes | None) -> str:
     Read a traceparent: version, trace, span and flags (W3C Trace Context §3.2); all zeros name nothing.
     """
     match = _TRACEPARENT.fullmatch(value or b"")
-    if match is None or match["version"] == b"ff" or not match["trace"].strip(b"0") or not match["span"].strip(b"0"):
+    if match is None:
         raise ValueError("no traceparent")
     return match[0].decode("ascii")
 
@@ -375,9 +376,7 @@ _RRVS: Final = re.compile(
     rb"(?P<moment>[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))"
     rb"(?:;(?P<action>[CRcr]))?"
 )
-_TRACEPARENT: Final = re.compile(
-    rb"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}"
-)
+_TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def _ascii(value: bytes | None) -> str:

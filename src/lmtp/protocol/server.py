@@ -39,8 +39,7 @@ _LOGGED_LINE_BYTES: Final = 200
 
 _SHUTTING_DOWN: Final = Deferred("4.3.2")
 
-# A chunk may still be refused when its octets have come, and an exchange be given up, over and over.
-_UNDECIDED: Final = (cmd.Bdat, cmd.Auth)
+_UNDECIDED: Final = (cmd.Bdat, cmd.Auth)  # a chunk may still be refused, an exchange given up, over and over
 _ALLOWED_IN_CLEAR: Final = (cmd.Greet, cmd.Noop, cmd.StartTls, cmd.Quit, cmd.Bdat)
 """What a client may say that must use STARTTLS first; a chunk is refused after its octets (RFC 3207 §4)."""
 
@@ -144,6 +143,13 @@ class ServerConnection:
         return is_waiting and len(self._input) > self._input.max_line_bytes
 
     @property
+    def is_full(self) -> bool:
+        """
+        There is so much to send that nothing is acted on before it has been taken.
+        """
+        return self._ledger.is_full
+
+    @property
     def replies_owed(self) -> int:
         """
         How many replies can't be sent yet because somebody has not decided.
@@ -190,9 +196,9 @@ class ServerConnection:
 
     def next_events(self) -> list[events.Event]:
         """
-        Act on what came in as far as possible and return what happened.
+        Act on what came in as far as possible and return what happened; call it again after `data_to_send`.
         """
-        while self._advance():
+        while not self._ledger.is_full and self._advance():
             pass
         happened, self._state.events = self._state.events, []
         return happened
@@ -278,9 +284,7 @@ class ServerConnection:
     # One step at a time.
 
     def _advance(self) -> bool:
-        """
-        Take one step; whether there may be another.
-        """
+        # Whether there may be another step.
         if self._transactions.is_discarding:
             return self._transactions.discard() or self._leave_if_left()
         return self._ADVANCES.get(self.phase, ServerConnection._advance_commands)(self)
@@ -290,10 +294,7 @@ class ServerConnection:
         return self._transactions.take_content() or (not self._state.events and self._leave_if_left())
 
     def _stay(self) -> bool:
-        """
-        Nothing is read: somebody else has to act first, or nobody will any more.
-        """
-        return False
+        return False  # somebody else has to act first, or nobody will any more
 
     def _advance_commands(self) -> bool:
         line = self._held or self._next_line()

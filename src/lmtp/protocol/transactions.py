@@ -143,7 +143,7 @@ class Transactions:
         """
         Give all recipients that wait for a verdict the same.
         """
-        for recipient in self._envelope.offered if self._undecided and self._envelope else ():
+        for recipient in self._envelope.offered if self._envelope else ():
             if recipient in self._undecided:
                 self.decide(recipient, verdict)
 
@@ -159,7 +159,7 @@ class Transactions:
         """
         Answer what concerns the whole message once for each accepted recipient (RFC 2033 §4.2).
         """
-        for recipient in self._envelope.recipients if self._unsettled and self._envelope else ():
+        for recipient in self._envelope.recipients if self._envelope else ():
             if recipient in self._unsettled:
                 recipient.abandon(refusal)
 
