@@ -6,7 +6,7 @@ PYTHON  := $(firstword $(PYTHONS))
 OTHERS  := $(wordlist 2,99,$(PYTHONS))
 BIN     := .venv/bin
 
-.PHONY: help run test lint types rooms unit others coverage coverage-spec fuzz bench conformance docs clean
+.PHONY: help run test lint types rooms unit others coverage coverage-spec fuzz mutants bench conformance docs clean
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -59,8 +59,16 @@ fuzz: ## every fuzz target, thirty minutes together
 	@test -e .venv-fuzz/.ready || { $(PYTHON) -m venv .venv-fuzz \
 	  && .venv-fuzz/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1' \
 	  && .venv-fuzz/bin/python -m pip install -q --disable-pip-version-check --group fuzz -e . && touch .venv-fuzz/.ready; }
-	for target in engine chunks parameters addresses proxy; do \
-	  .venv-fuzz/bin/python -m fuzz.run $$target -max_total_time=360 -print_final_stats=1 || exit 1; done
+	for target in engine client chunks parameters addresses proxy; do \
+	  .venv-fuzz/bin/python -m fuzz.run $$target -max_total_time=300 -print_final_stats=1 || exit 1; done
+
+# CI: hypothesis thinks of the same examples each time, and no example is too slow.
+mutants: ## change the engine's code in each small way, and see that a test of tests/protocol notices
+	@test -e .venv-mutants/.ready || { $(PYTHON) -m venv .venv-mutants \
+	  && .venv-mutants/bin/python -m pip install -q --disable-pip-version-check 'pip>=25.1' \
+	  && .venv-mutants/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt --group test --group mutants \
+	  && touch .venv-mutants/.ready; }
+	CI=1 .venv-mutants/bin/mutmut run && .venv-mutants/bin/python -m scripts.mutants
 
 bench: .venv/.ready ## messages a second beside Dovecot; needs root, Dovecot's LMTP server and a quiet machine
 	$(BIN)/python -m bench.run
@@ -72,4 +80,4 @@ docs: .venv/.ready ## write into the manual what the code says
 	$(BIN)/python -m scripts.docs
 
 clean: ## remove what was built
-	rm -rf .venv .venv-3.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .venv-3.* .venv-mutants mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -16,12 +16,13 @@ from typing import Final
 import atheris
 
 with atheris.instrument_imports(include=["lmtp.protocol", "lmtp.aio.proxyline"]):
-    from fuzz import addresses, chunks, engine, parameters, proxy
+    from fuzz import addresses, chunks, client, engine, parameters, proxy
 
 HERE: Final = Path(__file__).parent
 BUILD: Final = HERE.parent / "build" / "fuzz"
 TARGETS: Final = {
     "engine": engine,
+    "client": client,
     "chunks": chunks,
     "parameters": parameters,
     "addresses": addresses,

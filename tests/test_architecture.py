@@ -20,6 +20,7 @@ DRIVERS = {
     "idna": "lmtp.config.domains",
     "passlib": "lmtp.auth.passwords",
     "pydantic": "lmtp.config.schema",
+    "pytest": "lmtp.testing.pytest_plugin",
     "rich": "lmtp.cli.output",
     "scramp": "lmtp.auth.scram",
     "structlog": "lmtp.telemetry.logs",

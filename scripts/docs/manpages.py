@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The manual pages for man(1): lmtp(1), lmtp-serve(1), lmtp-check(1) and lmtp.toml(5).
+The manual pages for man(1): lmtp.toml(5), lmtp(1) and a page for each of its commands.
 
 Lists of options, keys and files come from the code; the text around them stands here. Checked with groff(1).
 """
@@ -9,11 +9,13 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from lmtp.cli.send_status import STATUSES
 from scripts.docs.settings import Unset, commands, help_of, keys_by_table, options_of
 
 _NAMES: Final = {
     "lmtp": "LMTP, the last hop of mail",
     "lmtp serve": "deliver mail into Maildirs over LMTP",
+    "lmtp send": "send messages over LMTP",
     "lmtp check": "test how well a server speaks LMTP",
 }
 
@@ -52,6 +54,32 @@ _CHECK_STATUSES: Final = (
 )
 _CHECK_EXAMPLE: Final = """\
 lmtp check unix:/run/lmtp.sock --user ann@example.org --user bob@example.org --unknown nobody@example.org"""
+_SEND_DESCRIPTION: Final = """\
+A line for each recipient says whether the message was delivered, is to be tried again (deferred) or has failed,
+and the reply the server gave for it; where that was not the reply after the content, which it was.
+Of more than a hundred messages, those delivered are only counted.
+.PP
+Standard input is one message unless --mbox is given; a "From " line before it is dropped.
+A file that begins with such a line is read as an mbox, a folder with new and cur as a Maildir, and any other folder
+for the files in it whose names end in .eml.
+Line ends become CRLF; nothing else of a message is changed, and nothing is read from it.
+.PP
+A message that was in the middle of its way when the connection was lost is deferred, for it may have been delivered;
+one that had not begun goes by a new connection.
+When there is no connection to be had, the messages after that are left out.
+.PP
+With --json each line is an object: number, message, recipient, outcome (delivered, deferred, failed or unread),
+point (which reply it rests on), code (null when no reply came), status and text."""
+_SEND_SYNOPSIS: Final = r"""\
+\fBlmtp send\fR \fB\-\-to\fR \fIENDPOINT\fR \fB\-\-from\fR \fIADDR\fR \fB\-\-rcpt\fR \fIADDR\fR... [\fIOPTION\fR]...
+[\fIFILE\fR|\fB\-\fR]..."""
+_SEND_MIXTURE: Final = """\
+For several recipients or messages: 75 if it is right for one of them; else what is right for all that have failed;
+69 if that differs."""
+_SEND_EXAMPLES: Final = """\
+lmtp send --to unix:/run/dovecot/lmtp --from ann@example.org --rcpt ben@example.org message.eml
+lmtp send --to 127.0.0.1:24 --from '' --rcpt ben@example.org --connections 4 archive.mbox
+lmtp send --to unix:/run/dovecot/lmtp --from="$SENDER" --rcpt="$RECIPIENT" --quiet -"""
 _STANDARDS: Final = "RFC 2033; RFC 5321, as far as LMTP inherits it; RFC 2920; RFC 2034; RFC 6152; RFC 1870."
 _FILES: Final = (
     ("lmtp.toml", "Settings, when --config names it; see lmtp.toml(5). No file is read unless it is named."),
@@ -78,6 +106,7 @@ def all_pages() -> dict[str, str]:
     return {
         "lmtp.1": _lmtp(),
         "lmtp-serve.1": _lmtp_serve(),
+        "lmtp-send.1": _lmtp_send(),
         "lmtp-check.1": _lmtp_check(),
         "lmtp.toml.5": _lmtp_toml(),
     }
@@ -92,7 +121,7 @@ def _lmtp() -> str:
         ("DESCRIPTION", _roff("What the command does is the business of its subcommands.")),
         ("COMMANDS", _list((each.name, help_of(each).partition("\n\n")[0]) for each in inner)),
         ("OPTIONS", _list(options_of(outer))),
-        ("SEE ALSO", "\\fBlmtp-serve\\fR(1), \\fBlmtp-check\\fR(1), \\fBlmtp.toml\\fR(5)"),
+        ("SEE ALSO", "\\fBlmtp-serve\\fR(1), \\fBlmtp-send\\fR(1), \\fBlmtp-check\\fR(1), \\fBlmtp.toml\\fR(5)"),
     )
 
 
@@ -116,6 +145,22 @@ def _lmtp_serve() -> str:
             _roff(_STANDARDS),
         ),
         ("SEE ALSO", "\\fBlmtp.toml\\fR(5), \\fBmaildir\\fR(5)"),
+    )
+
+
+def _lmtp_send() -> str:
+    (send,) = (each for each in commands() if each.name == "lmtp send")
+    description = [*map(_roff, help_of(send).split("\n\n")), *map(_roff, _SEND_DESCRIPTION.split("\n.PP\n"))]
+    statuses = ((str(number), text) for number, text in STATUSES)
+    return _page(
+        "LMTP-SEND 1",
+        ("NAME", f"lmtp-send \\- {_NAMES[send.name]}"),
+        ("SYNOPSIS", _SEND_SYNOPSIS),
+        ("DESCRIPTION", "\n.PP\n".join(description)),
+        ("OPTIONS", _list(options_of(send))),
+        ("EXIT STATUS", f"{_list(statuses)}\n.PP\n{_roff(_SEND_MIXTURE)}"),
+        ("EXAMPLES", f".nf\n{_roff(_SEND_EXAMPLES)}\n.fi"),
+        ("SEE ALSO", "\\fBlmtp\\fR(1), \\fBlmtp-serve\\fR(1), \\fBmaildir\\fR(5), \\fBmbox\\fR(5)"),
     )
 
 

@@ -28,6 +28,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": settings.settings,
     "units": settings.units,
     "command-line": settings.command_line,
+    "send-statuses": settings.send_statuses,
     "log-events": log.events,
     "log-levels": log.levels,
     "python-api": api.names,

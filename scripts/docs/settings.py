@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import click
 
 from lmtp.cli.app import app
+from lmtp.cli.send_status import STATUSES
 from lmtp.config.keys import Key, describe
 from lmtp.config.schema import Settings
 from lmtp.config.units import SIZES, TIMES
@@ -111,6 +112,13 @@ def command_line() -> str:
     Return a section for each command, with its options.
     """
     return "\n\n".join(_command_section(command) for command in commands())
+
+
+def send_statuses() -> str:
+    """
+    Return the statuses with which ``lmtp send`` ends.
+    """
+    return table(("Status", "Meaning"), [(str(number), text) for number, text in STATUSES])
 
 
 def _command_section(command: Command) -> str:

@@ -7,13 +7,19 @@ The public names, by room; programmes of the package (`lmtp serve`) live in room
 
 from lmtp.aio.access import Peer, Peers
 from lmtp.aio.admission import Access, Admittance
+from lmtp.aio.client import Client, connect
+from lmtp.aio.client_settings import ClientDeadlines, ClientSettings, ClientTls
+from lmtp.aio.contents import Content
 from lmtp.aio.deadlines import Deadlines
 from lmtp.aio.handler import Handler, VerifiesRecipients
 from lmtp.aio.listeners import Endpoint, TcpEndpoint, UnixEndpoint, parse_endpoint
+from lmtp.aio.pool import Pool, PoolSettings, PoolStatistics
 from lmtp.aio.server import Server, ServerSettings, serve
 from lmtp.aio.session import Session, Transaction
 from lmtp.aio.tls import ServerTls, TlsError, TlsFacts, TlsSettings
 from lmtp.protocol.address import AddressSyntaxError, ForwardPath, Mailbox, ReversePath
+from lmtp.protocol.client import ClientConnection
+from lmtp.protocol.credentials import AuthenticationError, Credentials, External, Password
 from lmtp.protocol.dialect import LMTP, SMTP, Dialect
 from lmtp.protocol.envelope import Envelope, Recipient
 from lmtp.protocol.errors import (
@@ -22,13 +28,16 @@ from lmtp.protocol.errors import (
     PermanentError,
     ProtocolError,
     RemoteProtocolError,
+    SessionError,
     TransientError,
 )
 from lmtp.protocol.extensions import Demand, Offer
 from lmtp.protocol.limits import Leniency, Limits
 from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed, Outcome, Verdict
+from lmtp.protocol.outgoing import OutgoingEnvelope
 from lmtp.protocol.parameters import MailParameters, RcptParameters
 from lmtp.protocol.reply import Reply
+from lmtp.protocol.results import Point, Result
 from lmtp.protocol.sasl import Authenticator
 from lmtp.protocol.server import ServerConnection
 from lmtp.protocol.status import EnhancedStatus
@@ -40,7 +49,15 @@ __all__ = [
     "Access",
     "AddressSyntaxError",
     "Admittance",
+    "AuthenticationError",
     "Authenticator",
+    "Client",
+    "ClientConnection",
+    "ClientDeadlines",
+    "ClientSettings",
+    "ClientTls",
+    "Content",
+    "Credentials",
     "Deadlines",
     "Deferred",
     "Delivered",
@@ -50,6 +67,7 @@ __all__ = [
     "Endpoint",
     "EnhancedStatus",
     "Envelope",
+    "External",
     "Failed",
     "ForwardPath",
     "Handler",
@@ -60,20 +78,28 @@ __all__ = [
     "Mailbox",
     "Offer",
     "Outcome",
+    "OutgoingEnvelope",
+    "Password",
     "Peer",
     "Peers",
     "PermanentError",
+    "Point",
+    "Pool",
+    "PoolSettings",
+    "PoolStatistics",
     "ProtocolError",
     "RcptParameters",
     "Recipient",
     "RemoteProtocolError",
     "Reply",
+    "Result",
     "ReversePath",
     "Server",
     "ServerConnection",
     "ServerSettings",
     "ServerTls",
     "Session",
+    "SessionError",
     "TcpEndpoint",
     "TlsError",
     "TlsFacts",
@@ -83,6 +109,7 @@ __all__ = [
     "UnixEndpoint",
     "Verdict",
     "VerifiesRecipients",
+    "connect",
     "parse_endpoint",
     "serve",
 ]

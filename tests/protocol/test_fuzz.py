@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzz import addresses, chunks, engine, parameters, proxy
+from fuzz import addresses, chunks, client, engine, parameters, proxy
 
 FUZZ = Path(__file__).parents[2] / "fuzz"
-TARGETS = {target.__name__.removeprefix("fuzz."): target for target in (addresses, chunks, engine, parameters, proxy)}
+TARGETS = {
+    target.__name__.removeprefix("fuzz."): target for target in (addresses, chunks, client, engine, parameters, proxy)
+}
 
 each_target = pytest.mark.parametrize("name", TARGETS)
 

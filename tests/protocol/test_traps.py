@@ -164,7 +164,7 @@ class TestCountOfReplies:
         ] == session.say(*MESSAGE)
 
     @pytest.mark.guards("T16")
-    @pytest.mark.parametrize("octets", [b"a\0b", b"a\nb", b"a\rb"], ids=repr)
+    @pytest.mark.parametrize("octets", [b"a\0b", b"a\nb", b"a\rb"])
     def test_bad_content_is_refused_for_each(self, octets):
         """
         Whatever is wrong with the whole message is every recipient's business.
@@ -268,9 +268,7 @@ class TestContentAndCommands:
 
     @pytest.mark.guards("T33", "T37", "TX-4", "TX-10")
     @pytest.mark.parametrize("leniency", [Leniency.NONE, Leniency.STRAY_LINE_ENDS])
-    @pytest.mark.parametrize(
-        "false_end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r"], ids=repr
-    )
+    @pytest.mark.parametrize("false_end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r"])
     def test_nothing_is_smuggled_behind_a_false_end(self, false_end, leniency):
         """
         Receivers that took these for the end ran the rest as the commands of a second message, from a trusted host.
@@ -292,7 +290,7 @@ class TestContentAndCommands:
         assert ["554"] == codes(session.send(b"a\n.\nb\r\n.\r\n"))
 
     @pytest.mark.guards("T34")
-    @pytest.mark.parametrize("line_end", [b"\n", b"\n\n", b"\r\r\n", b"\r"], ids=repr)
+    @pytest.mark.parametrize("line_end", [b"\n", b"\n\n", b"\r\r\n", b"\r"])
     def test_command_behind_a_stray_line_end_never_runs(self, line_end):
         """
         Readers that split at LF run what a strict filter in front took for one line.

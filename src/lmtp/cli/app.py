@@ -8,6 +8,7 @@ Each subcommand is a module of its own in this room; this one only gathers them.
 import click
 
 from lmtp.cli.check import check
+from lmtp.cli.send import send
 from lmtp.cli.serve import serve
 
 
@@ -20,4 +21,5 @@ def app() -> None:
 
 
 app.add_command(check)
+app.add_command(send)
 app.add_command(serve)

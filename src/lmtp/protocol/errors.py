@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The errors of the protocol room, and the two a driver may raise.
+The errors of the protocol room, the two a driver may raise, and the one a client meets.
 
     ProtocolError               somebody broke the protocol
     ├── LocalProtocolError      our own caller did: raised at the call that was wrong
@@ -8,9 +8,15 @@ The errors of the protocol room, and the two a driver may raise.
     DeliveryError               a driver could not do its work; carries what the peer is told
     ├── TransientError          4yz: the client keeps the message and tries again
     └── PermanentError          5yz: the client gives up
+    SessionError                a client has no session with a server, or has it no longer
 
 A server engine answers its peer with replies (RFC 5321 §4.2.4); it raises `LocalProtocolError` alone.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lmtp.protocol.reply import Reply
 
 
 class ProtocolError(Exception):
@@ -55,3 +61,20 @@ class PermanentError(DeliveryError):
     """
     It will never work: answered with a 5yz reply.
     """
+
+
+class SessionError(ConnectionError):
+    """
+    A server can't be talked to: no session could be opened, or there is none any more.
+
+    It says nothing about any recipient, so whoever has mail for that server keeps it (RFC 5321 §3.8). It is an OSError
+    as are the failures of the network, and can be caught with them.
+
+    Args:
+        why: What happened.
+        reply: What the server said, if it did.
+    """
+
+    def __init__(self, why: str, reply: "Reply | None" = None) -> None:
+        super().__init__(why)
+        self.reply = reply

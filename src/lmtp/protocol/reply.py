@@ -17,7 +17,7 @@ MAX_LINE: Final = 512
 MAX_CHALLENGE_LINE: Final = 12_288 + len("334 \r\n")
 """The same where the reply is a challenge, which has one line and no more (RFC 4954 §4)."""
 
-_CODE: Final = re.compile(r"[2-5][0-5][0-9]")
+_CODE: Final = re.compile(r"[2-5][0-9][0-9]")
 _UNPRINTABLE: Final = re.compile(r"[^\t -~]")
 
 
@@ -27,7 +27,7 @@ class Reply:
     One reply: a code, an enhanced status (never with 3yz) and one or more lines of text.
 
     Args:
-        code: 200 to 559 (RFC 5321 §4.2).
+        code: 200 to 599; of ours none is above 559 (RFC 5321 §4.2), of others a client takes them (RFC 5321 §4.3.2).
         status: The enhanced status, of the same class as the code, or None (RFC 2034 §4).
         text: One or more lines, split at ``\n``; unprintable and non-ASCII characters become ``?``
             (RFC 5321 §4.2: nothing else may stand in a reply), long lines are folded.

@@ -63,6 +63,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "7.17": "Mailbox owner has changed",
     "7.18": "Domain owner has changed",
     "7.19": "Owner of the mailbox can't be known",
+    "7.30": "REQUIRETLS support required",
 }
 """What each ``subject.detail`` says to people: the fixed phrases of our replies (RFC 3463 §3)."""
 

@@ -284,9 +284,9 @@ class _Reader:
                 self.limits |= {_known(_LIMITS, about): int(value)}
                 Limits(**self.limits)
             case "rcpt":
-                self.verdicts.append((about, _refusal(value)))
+                self.verdicts.append((about, parse_refusal(value)))
             case _:
-                self.outcomes.append((about, _refusal(value)))
+                self.outcomes.append((about, parse_refusal(value)))
 
     def _client(self, match: re.Match[str]) -> None:
         if self.turns[-1].answer or self.turns[-1].closes:
@@ -313,7 +313,13 @@ def _known(table: Mapping[str, _T], word: str) -> _T:
     return table[word]
 
 
-def _refusal(text: str) -> Refusal:
+def parse_refusal(text: str) -> Refusal:
+    """
+    Read a refusal as it is written on the wire: ``452 4.2.2 Full up``.
+
+    Raises:
+        ValueError: it is none, or the code is not the one that goes with the status.
+    """
     match = _REFUSAL.fullmatch(text)
     if match is None:
         raise ValueError(f"no refusal: {text!r}")
