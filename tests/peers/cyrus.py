@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A real Cyrus lmtpd under Cyrus's master, on a Unix socket.
+A real Cyrus lmtpd under Cyrus's master, on a Unix socket and a port of the loopback, where it trusts everybody as well.
 
 It has its own configuration, databases and spool; nothing of /etc is read or written. It makes a user's mailbox at the
 first RCPT for it, so `Cyrus.start` sends one for each. Its log is what it calls telemetry: each session word for word;
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.peers.lmtp_client import LmtpClient
-from tests.peers.process import Daemon, Peer, as_user, give, run
+from tests.peers.process import Daemon, Peer, as_user, free_port, give, run
 from tests.peers.programs import path_of
 
 USER: Final = "mail"
@@ -42,6 +42,7 @@ START {{
 }}
 SERVICES {{
   lmtp cmd="{programs}/lmtpd -C {config}" listen="{socket}" prefork=1
+  lmtptcp cmd="{programs}/lmtpd -a -C {config}" listen="127.0.0.1:{port}" prefork=1
 }}
 EVENTS {{
 }}
@@ -65,6 +66,7 @@ class Cyrus(Peer):
 
     def __init__(self, folder: Path, users: Sequence[str], *, over_quota: Sequence[str] = ()) -> None:
         self.socket = folder / "config/socket/lmtp"
+        self.port = free_port()
         self._folder = folder
         self._users = users
         self._over_quota = over_quota
@@ -85,6 +87,7 @@ class Cyrus(Peer):
         files = ["-C", str(self._config), "-M", str(self._services), "-p", str(self._folder / "config/master.pid")]
         self._daemon = Daemon(self._command("master", *files), self._output)
         self._daemon.wait_for(self.socket)
+        self._daemon.wait_for(self.port)
         self._make_mailboxes()
 
     def stop(self) -> None:
@@ -115,7 +118,9 @@ class Cyrus(Peer):
         known = " ".join(user.removesuffix(f"@{domain}") for user in self._users)
         owner = pwd.getpwuid((self._folder / "spool").stat().st_uid).pw_name
         self._config.write_text(_IMAPD_CONF.format(folder=self._folder, user=owner, domain=domain, users=known))
-        self._services.write_text(_CYRUS_CONF.format(programs=self._programs, config=self._config, socket=self.socket))
+        self._services.write_text(
+            _CYRUS_CONF.format(programs=self._programs, config=self._config, socket=self.socket, port=self.port)
+        )
 
     def _make_mailboxes(self) -> None:
         with LmtpClient(self.socket) as client:

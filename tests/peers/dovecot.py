@@ -56,6 +56,10 @@ service lmtp {{
   unix_listener {folder}/lmtp {{
     mode = 0666
   }}
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp_port}
+  }}
 }}
 protocol lmtp {{
   lmtp_save_to_detail_mailbox = no
@@ -95,6 +99,7 @@ class Dovecot(Peer):
         lmtp_processes: int = 0,
     ) -> None:
         self.lmtp_socket = folder / "lmtp"
+        self.lmtp_port = free_port()
         self.log_file = folder / "dovecot.log"
         self._port = free_port()
         self._config = folder / "dovecot.conf"
@@ -109,6 +114,7 @@ class Dovecot(Peer):
                 password=PASSWORD,
                 user=USER,
                 port=self._port,
+                lmtp_port=self.lmtp_port,
                 lmtp_processes=lmtp_processes,
             )
             + (_QUOTA if over_quota else "")

@@ -8,12 +8,12 @@ refuse unknown recipients at RCPT, and whoever is over quota after the content. 
 
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from tests.peers.maildir import Mailbox
-from tests.peers.process import Daemon, Peer
+from tests.peers.process import Daemon, Peer, free_port
 from tests.peers.programs import path_of
 
 _SCRIPTS: Final = Path(__file__).parent
@@ -27,9 +27,12 @@ class LibraryServer(Peer):
         folder: An empty folder, for its socket, its log and its Maildirs.
         users: Everybody who has a mailbox.
         over_quota: Those of them whose mailbox takes no message.
+        settings: What else the script is to know.
     """
 
-    def __init__(self, folder: Path, users: Sequence[str], *, over_quota: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, users: Sequence[str], *, over_quota: Sequence[str] = (), **settings: object
+    ) -> None:
         self.socket = folder / "lmtp.sock"
         self.maildir = folder / "mail"
         self.log_file = folder / "server.log"
@@ -39,6 +42,7 @@ class LibraryServer(Peer):
                 "maildir": str(self.maildir),
                 "users": list(users),
                 "over_quota": list(over_quota),
+                **settings,
             }
         )
         self._daemon: Daemon | None = None
@@ -64,6 +68,11 @@ class LibraryServer(Peer):
         if self._daemon is not None:
             self._daemon.stop()
             self._daemon = None
+
+    @property
+    def _running(self) -> Daemon:
+        assert self._daemon is not None, "it is not running"
+        return self._daemon
 
     def mailbox(self, address: str) -> Mailbox:
         """
@@ -91,8 +100,38 @@ class Aiosmtpd(LibraryServer):
 
 class Nodemailer(LibraryServer):
     """
-    nodemailer's smtp-server, told to speak LMTP.
+    nodemailer's smtp-server, told to speak LMTP, on a Unix socket and a port of the loopback.
+
+    Args:
+        folder: As above.
+        users: As above.
+        over_quota: As above.
+        certificate_file: Key and certificates for STARTTLS, in PEM; None: one that everybody knows the key of.
+        passwords: Who may authenticate by what.
     """
+
+    def __init__(
+        self,
+        folder: Path,
+        users: Sequence[str],
+        *,
+        over_quota: Sequence[str] = (),
+        certificate_file: Path | None = None,
+        passwords: Mapping[str, str] | None = None,
+    ) -> None:
+        self.port = free_port()
+        super().__init__(
+            folder,
+            users,
+            over_quota=over_quota,
+            port=self.port,
+            certificate_file=str(certificate_file or ""),
+            passwords=passwords or {},
+        )
+
+    def start(self) -> None:
+        super().start()
+        self._running.wait_for(self.port)
 
     def command(self) -> list[str]:
         return [path_of("node"), str(_SCRIPTS / "nodemailer_server.cjs"), path_of("nodemailer")]

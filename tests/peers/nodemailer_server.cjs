@@ -7,7 +7,9 @@ const fs = require("node:fs");
 const path = require("node:path");
 
 const { SMTPServer } = require(process.argv[2]);
-const { socket, maildir, users, over_quota: overQuota } = JSON.parse(process.argv[3]);
+const settings = JSON.parse(process.argv[3]);
+const { socket, port, maildir, users, over_quota: overQuota, passwords } = settings;
+const pem = settings.certificate_file && fs.readFileSync(settings.certificate_file);
 let delivered = 0;
 
 // The library hands on addresses as they were written: quotes and needless backslashes are no part of a local part
@@ -38,11 +40,16 @@ function outcome(recipient, content) {
   return "OK";
 }
 
-const server = new SMTPServer({
+const options = {
+  ...(pem && { key: pem, cert: pem }),
   lmtp: true,
   hideENHANCEDSTATUSCODES: false, // there, as RFC 2033 §5 asks, but hidden unless told otherwise
   authOptional: true,
   logger: true,
+  onAuth({ username, password }, session, callback) {
+    const isRight = Object.hasOwn(passwords, username) && passwords[username] === password;
+    callback(...(isRight ? [null, { user: username }] : [new Error("no")]));
+  },
   onRcptTo({ address }, session, callback) {
     callback(users.includes(known(address)) ? null : refusal(550, "no such user"));
   },
@@ -54,7 +61,11 @@ const server = new SMTPServer({
       callback(null, session.envelope.rcptTo.map((recipient) => outcome(recipient, content)));
     });
   },
-});
-// Clients that leave without a word are errors to it, and an error nobody hears of ends the process.
-server.on("error", (error) => console.error(`${error}`));
-server.listen(socket);
+};
+
+for (const endpoint of [[socket], [port, "127.0.0.1"]]) {
+  const server = new SMTPServer(options);
+  // Clients that leave without a word are errors to it, and an error nobody hears of ends the process.
+  server.on("error", (error) => console.error(`${error}`));
+  server.listen(...endpoint);
+}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Postfix's smtp-sink in its LMTP mode: takes everything for everybody and writes it into a folder.
+Postfix's smtp-sink in its LMTP mode: takes everything for everybody and writes it into a folder, or into one file.
 
 It knows no recipients, so it has nobody unknown and nobody over quota.
 """
@@ -15,18 +15,22 @@ from tests.peers.programs import path_of
 USER: Final = "nobody"
 """Who it is when root starts it: it refuses to be root."""
 _BACKLOG: Final = "128"
+_BOUNDARY: Final = "---- smtp-sink begins another ----\n"
+"""What stands before each message in one file."""
 
 
 class SmtpSink(Peer):
     """
-    A running smtp-sink, on a port of the loopback.
+    A running smtp-sink, on a port of the loopback and nowhere else.
 
     Args:
         folder: An empty folder other users may pass through.
+        options: More of its options: which commands it refuses, and how.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.port = free_port()
+        self._options = options
         self.log_file = folder / "smtp-sink.log"
         self._dumps = folder / "messages"
         self._daemon: Daemon | None = None
@@ -37,7 +41,8 @@ class SmtpSink(Peer):
         """
         self._dumps.mkdir(exist_ok=True)
         give(self._dumps, USER)
-        command = [path_of("smtp-sink"), "-L", "-v", "-d", f"{self._dumps}/", f"127.0.0.1:{self.port}", _BACKLOG]
+        options = ["-L", "-v", *self._capture(), *self._options]
+        command = [path_of("smtp-sink"), *options, f"127.0.0.1:{self.port}", _BACKLOG]
         self._daemon = Daemon(as_user(USER, command), self.log_file)
         self._daemon.wait_for(self.port)
 
@@ -54,12 +59,33 @@ class SmtpSink(Peer):
         Return what was sent to a recipient, each below the fields in which the sink says how it came.
         """
         addressed = re.compile(rb"^X-Rcpt-Args: <" + re.escape(recipient.encode()) + rb">", re.MULTILINE)
+        return [dump for dump in self.dumps() if addressed.search(dump)]
+
+    def dumps(self) -> list[bytes]:
+        """
+        Return all messages, each below the fields in which the sink says how it came.
+        """
         # It ends each dump with an empty line.
-        dumps = (dump.read_bytes().removesuffix(b"\n") for dump in sorted(self._dumps.iterdir()))
-        return [dump for dump in dumps if addressed.search(dump)]
+        return [dump.read_bytes().removesuffix(b"\n") for dump in sorted(self._dumps.iterdir())]
+
+    def _capture(self) -> list[str]:
+        return ["-d", f"{self._dumps}/"]
 
     def log(self) -> str:
         """
         Return all it has logged, the commands of its clients among them.
         """
         return self.log_file.read_text()
+
+
+class SmtpSinkWithOneFile(SmtpSink):
+    """
+    The same with all messages in one file, in the order in which they came.
+    """
+
+    def dumps(self) -> list[bytes]:
+        _, *dumps = (self._dumps / "all").read_bytes().split(_BOUNDARY.encode())
+        return [dump.removesuffix(b"\n") for dump in dumps]
+
+    def _capture(self) -> list[str]:
+        return ["-D", f"{self._dumps}/all", "-S", _BOUNDARY]
