@@ -12,8 +12,8 @@ import trustme
 
 from lmtp.aio.client_settings import ClientDeadlines
 from lmtp.aio.listeners import parse_endpoint
+from lmtp.auth.client import ScramPassword
 from lmtp.cli.send_options import Options, attributes_of, endpoint_of, envelope_of, settings_of
-from lmtp.protocol.credentials import Password
 from lmtp.protocol.dialect import LMTP, SMTP
 from lmtp.protocol.parameters import Body, Notify, Return
 
@@ -147,7 +147,7 @@ class TestSettings:
 
         settings = settings_of(options(auth_user="ann", auth_password_file=tmp_path / "password"))
 
-        assert Password("ann", "tiger") == settings.credentials
+        assert ScramPassword("ann", "tiger") == settings.credentials
 
     @pytest.mark.parametrize(
         ("changes", "words"),

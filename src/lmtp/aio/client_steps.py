@@ -135,8 +135,8 @@ async def _authenticate(carrier: Carrier, endpoint: Endpoint, credentials: Crede
     mechanism = next((name for name in credentials.mechanisms(channel) if name in listed), None)
     if mechanism is None:
         raise SessionError(f"no way to authenticate: the server offers {' '.join(listed) or 'none'}")
-    exchange = credentials.begin(mechanism, channel)
     try:
+        exchange = credentials.begin(mechanism, channel)
         _check(await _exchange(carrier, mechanism, exchange), "the answer to AUTH was")
         exchange.finish()
     except AuthenticationError as error:

@@ -9,13 +9,15 @@ or more. Whatever a client sends, an exchange raises nothing. RFC 5802, RFC 7677
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from scramp import ScramException, ScramMechanism  # type: ignore[import-untyped]
+from scramp import ScramClient, ScramException, ScramMechanism  # type: ignore[import-untyped]
 from scramp.utils import saslprep  # type: ignore[import-untyped]
 
+from lmtp.protocol.credentials import AuthenticationError
 from lmtp.protocol.sasl import Authenticated, Challenge, Rejected, Step
 
 SCRAM_SHA_256: Final = "SCRAM-SHA-256"
@@ -27,9 +29,12 @@ MIN_ITERATIONS: Final = 4096
 """Fewer make guessing too cheap for whoever got hold of the keys (RFC 7677 §4)."""
 MAX_ITERATIONS: Final = 10_000_000
 """More keep a thread busy for seconds at every attempt."""
+MAX_ITERATIONS_OF_SERVERS: Final = 1_000_000
+"""As a client we compute on the event loop: more would hold it up for half a second and longer."""
 MIN_SALT_OCTETS: Final = 12
 """Shorter salts repeat among users."""
 _KEY_OCTETS: Final = 32
+_ITERATIONS: Final = re.compile(r",i=([0-9]{1,9})(?:,|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,3 +167,69 @@ class ScramExchange:
         if message:
             raise ValueError("the response to server-final is not empty")
         return Authenticated(self._identity)
+
+
+class ScramClientExchange:
+    """
+    The client's side of one attempt: see `lmtp.protocol.credentials.ClientExchange`.
+
+    The server has to prove that it knows the password too; without that proof a 235 counts for nothing.
+
+    Args:
+        mechanism: `SCRAM_SHA_256` or `SCRAM_SHA_256_PLUS`.
+        user: The user's name.
+        password: The password.
+        end_point: The channel binding ``tls-server-end-point``; empty: there is none. Without -PLUS the server is told
+            that we could have, so that it notices when somebody took -PLUS out of its list (RFC 5802 §6).
+        client_nonce: Our part of the nonce, for tests; None: a fresh one.
+
+    Raises:
+        AuthenticationError: the name or the password holds what RFC 4013 forbids.
+    """
+
+    def __init__(
+        self, mechanism: str, user: str, password: str, *, end_point: bytes = b"", client_nonce: str | None = None
+    ) -> None:
+        binding = ("tls-server-end-point", end_point) if end_point else None
+        try:
+            self._client = ScramClient([mechanism], user, password, binding, client_nonce)
+            self.initial_response: bytes | None = self._client.get_client_first().encode()
+        except ScramException as error:
+            raise AuthenticationError(str(error.args[0])) from None
+        self._take = self._take_server_first
+        self._has_proof = False
+
+    def respond(self, challenge: bytes) -> bytes:
+        """
+        Answer a challenge.
+
+        Raises:
+            AuthenticationError: it is not of this exchange, asks for too much or too little work, or proves nothing.
+        """
+        try:
+            return self._take(challenge.decode("utf-8"))
+        except (ScramException, ValueError) as error:
+            raise AuthenticationError(str(error)) from error
+
+    def finish(self) -> None:
+        """
+        Note that the server has accepted.
+
+        Raises:
+            AuthenticationError: it has not proved that it knows the password.
+        """
+        if not self._has_proof:
+            raise AuthenticationError("the server has not proved that it knows the password")
+
+    def _take_server_first(self, message: str) -> bytes:
+        iterations = _ITERATIONS.search(message)
+        if iterations is None or not MIN_ITERATIONS <= int(iterations[1]) <= MAX_ITERATIONS_OF_SERVERS:
+            raise ValueError(f"no iteration count from {MIN_ITERATIONS} to {MAX_ITERATIONS_OF_SERVERS}")
+        self._client.set_server_first(message)
+        self._take = self._take_server_final
+        return str(self._client.get_client_final()).encode()
+
+    def _take_server_final(self, message: str) -> bytes:
+        self._client.set_server_final(message)
+        self._has_proof = True
+        return b""

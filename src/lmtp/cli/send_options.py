@@ -15,9 +15,10 @@ import click
 
 from lmtp.aio.client_settings import ClientDeadlines, ClientSettings, ClientTls, own_name
 from lmtp.aio.listeners import Endpoint, TcpEndpoint, UnixEndpoint
+from lmtp.auth.client import ScramPassword
 from lmtp.protocol.address import AddressSyntaxError, parse_domain
 from lmtp.protocol.commands import Rcpt
-from lmtp.protocol.credentials import Credentials, Password
+from lmtp.protocol.credentials import Credentials
 from lmtp.protocol.dialect import LMTP, SMTP
 from lmtp.protocol.outgoing import OutgoingEnvelope
 from lmtp.protocol.parameters import Body, MailParameters, Notify, RcptParameters, Return
@@ -241,7 +242,7 @@ def _credentials(name: str | None, file: Path | None) -> Credentials | None:
         raise click.UsageError("--auth-user and --auth-password-file go together.")
     if name is None or file is None:
         return None
-    return Password(name, file.read_text().partition("\n")[0])
+    return ScramPassword(name, file.read_text().partition("\n")[0])
 
 
 def _deadlines(seconds: float | None) -> ClientDeadlines:
