@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from lmtp.testing.dialogues import DialogueError
-from scripts.coverage_spec.coverage import BEING_BUILT, Chapter, Row, State, chapters, problems
+from scripts.coverage_spec.coverage import Chapter, Row, State, chapters, problems
 from scripts.coverage_spec.markers import MarkerError, collect, marked
 from scripts.coverage_spec.register import LEVELS, RegisterError, Requirement, Section, load
 from scripts.coverage_spec.tables import as_json, as_text, not_covered, summary
@@ -41,14 +41,6 @@ def chapter(*rows):
 class TestRegister:
     def test_is_covered_but_for_what_it_has_a_reason_for(self, register, tests):
         assert [] == list(problems(chapters(register, tests), tests))
-
-    def test_takes_nothing_for_being_built_that_is_there(self, register, tests):
-        """
-        A row that nothing waits for any more would hide what is lost later.
-        """
-        rows = [row for each in chapters(register, tests) for row in each.rows]
-
-        assert BEING_BUILT == {row.requirement.id for row in rows if row.state is State.BEING_BUILT}
 
     def test_says_each_in_a_sentence_with_its_clause(self, register):
         for each in (each for section in register for each in section.requirements):
@@ -161,20 +153,15 @@ class TestStates:
             ("A-1", "", ("t",), State.COVERED),
             ("A-1", "why", (), State.REASON),
             ("A-1", "", (), State.MISSING),
-            ("B-1", "", (), State.BEING_BUILT),
-            ("B-1", "why", (), State.REASON),
-            ("B-1", "", ("t",), State.COVERED),
         ],
     )
-    def test_are_told_apart(self, monkeypatch, name, reason, tests, state):
-        monkeypatch.setattr("scripts.coverage_spec.coverage.BEING_BUILT", frozenset({"B-1"}))
-
+    def test_are_told_apart(self, name, reason, tests, state):
         assert state is Row(requirement(name, reason), tests).state
 
     def test_are_counted(self):
         rows = chapter((requirement("A-1"), ["t"]), (requirement("A-2"), []), (requirement("A-3"), []))
 
-        assert [1, 0, 0, 2] == [rows.count(state) for state in State]
+        assert [1, 0, 2] == [rows.count(state) for state in State]
 
 
 class TestProblems:
@@ -211,9 +198,9 @@ class TestTables:
 
     def test_are_summed_up(self):
         assert [
-            ["covered", "reason", "MISSING", "(being", "built)", "MISSING"],
-            ["RFC", "1:", "Thing", "1", "1", "0", "1"],
-            ["all", "1", "1", "0", "1"],
+            ["covered", "reason", "MISSING"],
+            ["RFC", "1:", "Thing", "1", "1", "1"],
+            ["all", "1", "1", "1"],
         ] == [line.split() for line in summary(self.FOUND).splitlines()]
 
     def test_are_there_for_machines(self):

@@ -8,16 +8,8 @@ Pure. Not here: where both come from (register.py, markers.py) and how it is pri
 import enum
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from scripts.coverage_spec.register import Requirement, Section
-
-BEING_BUILT: Final = frozenset({"CH-18", "TL-9", "TL-10", "TR-6", "TR-7", "MP-4", "RV-4", "RT-2"})
-"""
-Ids whose missing tests are shown and fail nothing yet.
-
-Each is taken out as soon as it has a test, or a reason in the register, and nothing is put in; empty, this goes.
-"""
 
 
 class State(enum.Enum):
@@ -29,8 +21,6 @@ class State(enum.Enum):
     """A test carries its id."""
     REASON = "reason"
     """The register says why none does."""
-    BEING_BUILT = "MISSING (being built)"
-    """None does, and `BEING_BUILT` has it."""
     MISSING = "MISSING"
     """None does, and nobody says why."""
 
@@ -53,9 +43,7 @@ class Row:
         """
         if self.tests:
             return State.COVERED
-        if self.requirement.reason:
-            return State.REASON
-        return State.BEING_BUILT if self.requirement.id in BEING_BUILT else State.MISSING
+        return State.REASON if self.requirement.reason else State.MISSING
 
 
 @dataclass(frozen=True, slots=True)

@@ -656,7 +656,7 @@ class TestAbsurdChunks:
         assert [("transaction_aborted", "client left")] == log(recorder)
 
     @pytest.mark.slow
-    @pytest.mark.guards("CH-6")
+    @pytest.mark.guards("CH-6", "CH-18")
     @pytest.mark.parametrize(
         ("last", "replies"), [(b"", ["552", "250"]), (b" LAST", ["552", "552", "250"])], ids=["", "last"]
     )

@@ -160,7 +160,7 @@ class TestKeyword:
     RFC 3848, RFC 6531 §4.3: how the message came, in the Received field.
     """
 
-    @pytest.mark.guards("U8-10")
+    @pytest.mark.guards("U8-10", "TR-6")
     @pytest.mark.parametrize(
         ("reverse_path", "facts", "keyword"),
         [

@@ -64,6 +64,18 @@ class TestStarttls:
         assert ENCRYPTED == session.connection.offer
         assert ["502"] == codes(session.say("STARTTLS"))
 
+    @pytest.mark.guards("RT-2")
+    def test_marks_the_message_that_may_travel_under_it_only(self, session):
+        """
+        RFC 8689 §4.1: the parameter counts, whatever the header section says.
+        """
+        session.say("STARTTLS")
+        session.connection.tls_started(ENCRYPTED)
+        session.say("LHLO mx.example", PASSWORD, "MAIL FROM:<> REQUIRETLS")
+        [opened] = session.of_type(events.TransactionOpened)
+
+        assert opened.envelope.parameters.requires_tls
+
     def test_leaves_what_comes_in_then_to_whoever_does_the_handshake(self, session):
         session.say("STARTTLS")
 

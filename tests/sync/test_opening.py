@@ -146,6 +146,7 @@ class TestTls:
         with pytest.raises(lmtp.SessionError, match="no TLS with the server: CERTIFICATE_VERIFY_FAILED"):
             connect(collect_under_tls("127.0.0.1:0").endpoint, settings(tls=UNTRUSTING))
 
+    @pytest.mark.guards("TL-10")
     def test_that_is_required_must_be_offered(self, script):
         with pytest.raises(lmtp.SessionError, match="does not offer STARTTLS"):
             connect(script().endpoint, settings(tls=TLS))
