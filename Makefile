@@ -40,13 +40,13 @@ rooms: .venv/.ready ## the direction of imports
 unit: .venv/.ready ## the tests, with this Python
 	$(BIN)/pytest
 
-others: .venv/.ready ## the tests, with every other Python found
+others: .venv/.ready ## the tests, but for slow ones, with every other Python found
 	@for python in $(OTHERS); do \
 	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); venv=.venv-$$version; \
 	  if [ ! -e $$venv/.ready ] || [ pyproject.toml -nt $$venv/.ready ] || [ constraints.txt -nt $$venv/.ready ]; then \
 	    echo "setting up $$venv with $$python"; $(call INSTALL,$$python,$$venv,) || exit 1; \
 	  fi; \
-	  echo "== Python $$version"; $$venv/bin/pytest || exit 1; \
+	  echo "== Python $$version"; $$venv/bin/pytest -m "not slow" || exit 1; \
 	done
 
 coverage: .venv/.ready ## line and branch coverage

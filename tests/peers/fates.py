@@ -27,13 +27,16 @@ def from_dovecot(log: str, sender: str, recipients: Sequence[str]) -> list[str]:
     """
     Read what Dovecot did for each: it numbers the recipients of a transaction, those too that it refused.
 
-    Of those it refused it says nothing. Who is asked for twice gets one copy, and shares what became of it. The message
-    must have the sender's mailbox for its Message-ID.
+    Of those it refused it says nothing, so somebody must have been accepted, and all sessions must be over: its
+    processes write in their order, though not at once. Who is asked for twice gets one copy, and shares what became of
+    it. The message must have the sender's mailbox for its Message-ID.
     """
     line = (
         rf"^.* lmtp\([^)]*\)<\d+><[^:>]*(?::T\d+)?(?::R(\d+))?>: Info: msgid=<{re.escape(sender)}>: (saved|save failed)"
     )
     done = {int(number or 1): what for number, what in re.findall(line, log, re.MULTILINE)}
+    if not done or log.count(": Disconnect from ") < log.count(": Connect from "):
+        raise IncompleteLogError(sender)
     by_address = {recipients[number - 1]: what for number, what in done.items()}
     fates = {"saved": "delivered", "save failed": "failed", None: _REFUSED}
     return [fates[by_address.get(address)] for address in recipients]
