@@ -11,8 +11,10 @@ from lmtp.protocol.errors import (
     PermanentError,
     ProtocolError,
     RemoteProtocolError,
+    SessionError,
     TransientError,
 )
+from lmtp.protocol.reply import IDLE_TOO_LONG
 
 
 class TestTree:
@@ -27,3 +29,10 @@ class TestTree:
             raise error(status, "detail")
 
         assert status == caught.value.status
+
+    def test_session_errors_can_be_caught_with_those_of_the_network(self):
+        with pytest.raises(OSError, match="why") as caught:
+            raise SessionError("why", IDLE_TOO_LONG)
+
+        assert IDLE_TOO_LONG is caught.value.reply
+        assert SessionError("why").reply is None

@@ -9,10 +9,12 @@ from lmtp.protocol import events, reply
 from lmtp.protocol.address import ReversePath
 from lmtp.protocol.errors import LocalProtocolError
 from lmtp.protocol.extensions import STANDARD, Demand, Offer
+from lmtp.protocol.ledger import MAX_READY
 from lmtp.protocol.limits import Leniency, Limits
 from lmtp.protocol.outcome import Accepted, Deferred, Delivered, Failed, reply_for
 from lmtp.protocol.parameters import Body, Notify, RcptParameters
 from lmtp.protocol.phases import Phase
+from lmtp.protocol.server import ServerConnection
 from tests.protocol.session import MESSAGE, TRANSACTION, Session, codes, open_content, read_replies, statuses
 
 
@@ -440,3 +442,20 @@ class TestReplies:
             events.RecipientSettled(waiting.offered[0], reply_for(Delivered(), "<ann@example>")),
             events.TransactionAnswered(opened.envelope),
         ] == waiting.events[-2:]
+
+    def test_that_nobody_takes_keep_further_commands_waiting(self):
+        """
+        Eight octets of LHLO are answered with a hundred and more.
+        """
+        connection = ServerConnection("store.example")
+        connection.receive_data(b"LHLO x\r\n" * 2000)
+        connection.data_to_send()  # the greeting
+        taken = []
+        while connection.next_events():
+            is_full = connection.is_full
+            taken.append(connection.data_to_send())
+            assert is_full is (len(taken[-1]) >= MAX_READY)
+
+        assert len(taken) > 2
+        assert max(map(len, taken)) < MAX_READY + 512
+        assert 2000 == b"".join(taken).count(b"250 ")

@@ -3,6 +3,7 @@
 The blocking client over sockets: messages in, one result for each recipient out, whatever the server does.
 """
 
+import contextlib
 import email.message
 import io
 import socket
@@ -220,7 +221,8 @@ class TestSession:
     def test_is_over_when_the_server_speaks_unasked(self, script):
         server = script('noop: 250 2.0.0 ok; "250 2.0.0 surplus\\r\\n"')
         client = connect(server.endpoint)
-        client.noop()
+        with contextlib.suppress(lmtp.SessionError):  # when it came in the same segment
+            client.noop()
         while client.is_usable:
             pass
 

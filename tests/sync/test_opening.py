@@ -99,6 +99,13 @@ class TestGreeting:
         with pytest.raises(lmtp.SessionError, match="waited too long for the greeting"):
             connect(script(f"greeting: {deeds}").endpoint, settings(deadlines=FAST))
 
+    def test_with_more_behind_it_is_no_session(self, script):
+        """
+        A reply too many, and the count is in doubt from the beginning.
+        """
+        with pytest.raises(lmtp.SessionError, match="unasked"):
+            connect(script(r'greeting: "220 store.example\r\n250 unasked\r\n"').endpoint)
+
 
 class TestConnection:
     def test_to_nobody_is_an_error_of_the_network(self, tmp_path):

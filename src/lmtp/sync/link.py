@@ -124,14 +124,17 @@ class Link:
         Send what was said to the engine, and wait for the next reply that belongs to no transaction.
 
         Raises:
-            SessionError: the session is lost.
+            SessionError: the session is lost, be it in the same breath as the server agreed.
         """
         self._act([])
         while not self._replies:
             if self.lost is not None:
                 raise SessionError(self.lost.why)
             self.work()
-        return self._replies.popleft()
+        reply = self._replies.popleft()
+        if self.lost is not None and reply.code < 400:
+            raise SessionError(self.lost.why)
+        return reply
 
     # Messages
 
