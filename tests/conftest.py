@@ -10,10 +10,15 @@ import os
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.peers.agent import Agent
 from tests.peers.process import make_place
 from tests.peers.programs import why_missing
+
+# What is slow is the machine: the first example of a run makes tables of Unicode, which may take a second.
+settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_runtest_setup(item):
