@@ -319,6 +319,10 @@ class MemoryTransport(asyncio.Transport):
         self._loop.call_soon(self.lose, None)
         self._loop.call_soon(self._peer.lose, ConnectionResetError("the connection was reset"))
 
+    def _force_close(self, _error: BaseException | None) -> None:
+        # What asyncio's TLS calls since Python 3.13, and its own transports have.
+        self.abort()
+
     def lose(self, error: ConnectionResetError | None) -> None:
         """
         Tell the protocol, once, that the connection is gone.
