@@ -49,6 +49,18 @@ class TestExchange:
         assert [""] * 3 == [event.detail for event in ended], "there is nothing more to say"
         assert "ann" == session.connection.identity
 
+    def test_that_succeeds_makes_up_for_the_bad_commands_before_it(self):
+        settings = {"offer": OFFER, "authenticator": Rules(users={"ann": "secret"}), "limits": Limits(bad_commands=3)}
+        session = Session.greeted(**settings)
+
+        assert ["500", "500", "235", "500", "500", "421"] == codes(session.say("x", "x", PASSWORD, "x", "x", "x"))
+
+    def test_that_comes_to_nothing_does_not(self):
+        settings = {"offer": OFFER, "authenticator": Rules(users={"ann": "secret"}), "limits": Limits(bad_commands=3)}
+        session = Session.greeted(**settings)
+
+        assert ["500", "334", "501", "421"] == codes(session.say("x", "AUTH PLAIN", "*", "x"))
+
     @pytest.mark.guards("AU-1")
     @pytest.mark.parametrize(
         ("line", "response"),
