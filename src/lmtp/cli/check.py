@@ -8,7 +8,6 @@ Reads the options, runs the cases, tells the results and turns them into an exit
 import asyncio
 import fnmatch
 import os
-import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import click
 
 from lmtp.aio.listeners import TcpEndpoint, parse_endpoint
 from lmtp.cli.output import Screen, Style, complain
+from lmtp.cli.security_options import login_of, tls_context_of
 from lmtp.conformance.cases import GROUPS, all_cases
 from lmtp.conformance.model import Case, Level, Outcome, Result
 from lmtp.conformance.reports import as_json, as_junit, counts, failures
@@ -211,6 +211,7 @@ def _setup(endpoint: Target, options: Options) -> Setup:
     if options.is_tls and options.is_starttls:
         raise click.UsageError("--tls and --starttls do not go together.")
     tls = Tls.IMPLICIT if options.is_tls else Tls.STARTTLS if options.is_starttls else Tls.NEVER
+    login = login_of(options.auth_user, options.auth_password_file)
     return Setup(
         target=endpoint,
         users=options.users,
@@ -220,32 +221,11 @@ def _setup(endpoint: Target, options: Options) -> Setup:
         maildir=options.maildir,
         is_safe=options.is_safe,
         tls=tls,
-        tls_context=None if tls is Tls.NEVER else _tls_context(options),
-        credentials=_credentials(options.auth_user, options.auth_password_file),
+        tls_context=None if tls is Tls.NEVER else tls_context_of(options),
+        credentials=Credentials(*login) if login else None,
         timeout_seconds=options.timeout_seconds,
         quiet_seconds=options.quiet_seconds,
     )
-
-
-def _tls_context(options: Options) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=options.ca)
-        if options.is_insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if options.cert:
-            context.load_cert_chain(options.cert, options.key)
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"TLS: {error}") from error
-    return context
-
-
-def _credentials(name: str | None, file: Path | None) -> Credentials | None:
-    if (name is None) != (file is None):
-        raise click.UsageError("--auth-user and --auth-password-file go together.")
-    if name is None or file is None:
-        return None
-    return Credentials(name, file.read_text().partition("\n")[0])
 
 
 async def _run(setup: Setup, cases: Sequence[Case], options: Options) -> tuple[list[Result], str]:

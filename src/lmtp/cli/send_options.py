@@ -5,7 +5,6 @@ The options of `lmtp send` as values, and what they come to: an envelope, and ho
 Addresses come from the command line alone, never from a message. Raises click.UsageError for what makes no sense.
 """
 
-import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -16,9 +15,9 @@ import click
 from lmtp.aio.client_settings import ClientDeadlines, ClientSettings, ClientTls, own_name
 from lmtp.aio.listeners import Endpoint, TcpEndpoint, UnixEndpoint
 from lmtp.auth.client import ScramPassword
+from lmtp.cli.security_options import login_of, tls_context_of
 from lmtp.protocol.address import AddressSyntaxError, parse_domain
 from lmtp.protocol.commands import Rcpt
-from lmtp.protocol.credentials import Credentials
 from lmtp.protocol.dialect import LMTP, SMTP
 from lmtp.protocol.outgoing import OutgoingEnvelope
 from lmtp.protocol.parameters import Body, MailParameters, Notify, RcptParameters, Return
@@ -171,12 +170,13 @@ def settings_of(options: Options) -> ClientSettings:
     Return how to speak to the server.
     """
     uses = {"PIPELINING": options.has_pipelining, "CHUNKING": options.has_chunking}
+    login = login_of(options.auth_user, options.auth_password_file)
     return ClientSettings(
         client_name=_client_name(options.client_name),
         dialect=DIALECTS[options.dialect],
         uses=frozenset(name for name, is_used in uses.items() if is_used),
         tls=_tls(options),
-        credentials=_credentials(options.auth_user, options.auth_password_file),
+        credentials=ScramPassword(*login) if login else None,
         stands_for=attributes_of("--xclient", options.stands_for),
         deadlines=_deadlines(options.timeout_seconds),
     )
@@ -220,29 +220,8 @@ def _tls(options: Options) -> ClientTls | None:
     if not (begins_with_it or options.is_tls or options.is_starttls or options.is_starttls_optional):
         return None
     return ClientTls(
-        context=_tls_context(options), server_name=options.server_name, is_required=not options.is_starttls_optional
+        context=tls_context_of(options), server_name=options.server_name, is_required=not options.is_starttls_optional
     )
-
-
-def _tls_context(options: Options) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=options.ca)
-        if options.is_insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if options.cert:
-            context.load_cert_chain(options.cert, options.key)
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"TLS: {error}") from error
-    return context
-
-
-def _credentials(name: str | None, file: Path | None) -> Credentials | None:
-    if (name is None) != (file is None):
-        raise click.UsageError("--auth-user and --auth-password-file go together.")
-    if name is None or file is None:
-        return None
-    return ScramPassword(name, file.read_text().partition("\n")[0])
 
 
 def _deadlines(seconds: float | None) -> ClientDeadlines:
